@@ -1,0 +1,149 @@
+// Package access names the roles, the kinds of actors and the capabilities.
+//
+// What a role may do is stated once, in the grants of Postgres. A capability
+// maps to the privileges it needs; a Matrix holds what Postgres answered when
+// it was asked which role has them. Screens, routes and the API read the
+// Matrix; none of them decides. Standard library only.
+package access
+
+import "sort"
+
+// Role is a person's part in a clinic; one role a user and clinic.
+type Role string
+
+const (
+	ClinicAdmin   Role = "clinic_admin"
+	Doctor        Role = "doctor"
+	Nurse         Role = "nurse"
+	Receptionist  Role = "receptionist"
+	LabTechnician Role = "lab_technician"
+	Patient       Role = "patient"
+	Display       Role = "display"
+	Jobs          Role = "jobs"
+	Gate          Role = "gate"
+	Platform      Role = "platform"
+	Owner         Role = "owner"
+)
+
+// StaffRoles are the roles a staff member can have, in the order screens list them.
+func StaffRoles() []Role {
+	return []Role{ClinicAdmin, Doctor, Nurse, Receptionist, LabTechnician}
+}
+
+// IsStaff reports whether a person with the role works at the clinic.
+func (r Role) IsStaff() bool {
+	for _, s := range StaffRoles() {
+		if r == s {
+			return true
+		}
+	}
+	return false
+}
+
+// PG is the Postgres role that a transaction of this role takes.
+func (r Role) PG() string { return "cloister_" + string(r) }
+
+// ActorKind says what acts.
+type ActorKind string
+
+const (
+	User         ActorKind = "user"
+	PatientActor ActorKind = "patient"
+	Operator     ActorKind = "operator"
+	System       ActorKind = "system"
+	DisplayActor ActorKind = "display"
+	GateActor    ActorKind = "gate"
+	Anonymous    ActorKind = "anonymous"
+)
+
+// Privilege is one right on one table, or on some of its columns.
+type Privilege struct {
+	Table   string
+	Command string   // select, insert, update or delete
+	Columns []string // empty: the whole table
+}
+
+// Capability is something a screen or route offers.
+type Capability string
+
+const (
+	QueueView        Capability = "queue.view"
+	QueueMove        Capability = "queue.move"
+	CheckIn          Capability = "visit.create"
+	PatientView      Capability = "patient.view"
+	PatientRegister  Capability = "patient.register"
+	PatientEdit      Capability = "patient.edit"
+	PatientMerge     Capability = "patient.merge"
+	StaffView        Capability = "staff.view"
+	StaffManage      Capability = "staff.manage"
+	SettingsView     Capability = "settings.view"
+	SettingsEdit     Capability = "settings.edit"
+	DisplayManage    Capability = "display.manage"
+	TrailView        Capability = "trail.view"
+	ConsultationOwn  Capability = "consultation.own"
+	DraftKeep        Capability = "draft.keep"
+	SessionOwn       Capability = "session.own"
+	SessionRevokeAny Capability = "session.revoke_any"
+)
+
+// needs maps each capability to the privileges that make it possible.
+var needs = map[Capability][]Privilege{
+	QueueView:        {{Table: "visits", Command: "select"}, {Table: "tokens", Command: "select"}},
+	QueueMove:        {{Table: "visits", Command: "update", Columns: []string{"state"}}},
+	CheckIn:          {{Table: "visits", Command: "insert"}, {Table: "tokens", Command: "insert"}},
+	PatientView:      {{Table: "patients", Command: "select", Columns: []string{"id", "number", "full_name"}}},
+	PatientRegister:  {{Table: "patients", Command: "insert"}},
+	PatientEdit:      {{Table: "patients", Command: "update", Columns: []string{"full_name", "phone"}}},
+	PatientMerge:     {{Table: "patient_merges", Command: "insert"}},
+	StaffView:        {{Table: "users", Command: "select", Columns: []string{"id", "full_name", "role"}}},
+	StaffManage:      {{Table: "users", Command: "insert"}, {Table: "invitations", Command: "insert"}},
+	SettingsView:     {{Table: "settings", Command: "select", Columns: []string{"name"}}},
+	SettingsEdit:     {{Table: "settings", Command: "update", Columns: []string{"name"}}},
+	DisplayManage:    {{Table: "displays", Command: "insert"}},
+	TrailView:        {{Table: "trail", Command: "select"}},
+	ConsultationOwn:  {{Table: "drafts", Command: "insert"}, {Table: "visits", Command: "update", Columns: []string{"state"}}},
+	DraftKeep:        {{Table: "drafts", Command: "insert"}},
+	SessionOwn:       {{Table: "sessions", Command: "update", Columns: []string{"revoked_at"}}},
+	SessionRevokeAny: {{Table: "sessions", Command: "update", Columns: []string{"revoked_at"}}, {Table: "invitations", Command: "insert"}},
+}
+
+// Needs gives the privileges that a capability takes.
+func Needs(c Capability) []Privilege { return needs[c] }
+
+// Capabilities lists every capability, sorted.
+func Capabilities() []Capability {
+	out := make([]Capability, 0, len(needs))
+	for c := range needs {
+		out = append(out, c)
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i] < out[j] })
+	return out
+}
+
+// Matrix is what Postgres answered: which role has which capability. Its zero
+// value allows nothing.
+type Matrix struct{ can map[Role]map[Capability]bool }
+
+// NewMatrix asks has for every role, capability and privilege; a capability is
+// had only if each of its privileges is.
+func NewMatrix(roles []Role, has func(Role, Privilege) (bool, error)) (Matrix, error) {
+	m := Matrix{can: make(map[Role]map[Capability]bool, len(roles))}
+	for _, r := range roles {
+		m.can[r] = make(map[Capability]bool, len(needs))
+		for c, ps := range needs {
+			all := len(ps) > 0
+			for _, p := range ps {
+				ok, err := has(r, p)
+				if err != nil {
+					return Matrix{}, err
+				}
+				all = all && ok
+			}
+			m.can[r][c] = all
+		}
+	}
+	return m, nil
+}
+
+// Can reports whether the role has the capability.
+func (m Matrix) Can(r Role, c Capability) bool { return m.can[r][c] }
