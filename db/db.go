@@ -1,0 +1,51 @@
+// Package db embeds the database's definition: the roles and the database's own
+// settings (server), the goose migrations of the shared schema (platform) and
+// of each clinic's schema (tenant). What sqlc makes of the queries stands in
+// platformdb and tenantdb. No code that talks to a database belongs here.
+package db
+
+import (
+	"embed"
+	"io/fs"
+)
+
+//go:embed server/*.sql
+var server embed.FS
+
+//go:embed platform/*.sql
+var platform embed.FS
+
+//go:embed tenant/*.sql
+var tenant embed.FS
+
+// Roles creates and tightens the server's roles; run as an administrator.
+func Roles() string { return text("server/00_roles.sql") }
+
+// Database settles who may do what in the database; run as an administrator.
+func Database() string { return text("server/01_database.sql") }
+
+// Search gives the patient search to the owner that may bypass the policies;
+// run as an administrator after the platform's migrations.
+func Search() string { return text("server/02_search.sql") }
+
+// Platform holds the migrations of the shared schema.
+func Platform() fs.FS { return sub(platform, "platform") }
+
+// Tenant holds the migrations of a clinic's schema.
+func Tenant() fs.FS { return sub(tenant, "tenant") }
+
+func text(name string) string {
+	b, err := server.ReadFile(name)
+	if err != nil {
+		panic(err) // the file is compiled in
+	}
+	return string(b)
+}
+
+func sub(f embed.FS, dir string) fs.FS {
+	s, err := fs.Sub(f, dir)
+	if err != nil {
+		panic(err) // the folder is compiled in
+	}
+	return s
+}

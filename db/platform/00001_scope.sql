@@ -1,0 +1,142 @@
+-- The signed scope. Everything else stands on it: no policy, trigger or
+-- function believes app.clinic_id or app.actor unless the signature over
+-- clinic, actor and role is right, and the role in it is the role in force.
+-- The key can be read only by the owner of these functions.
+
+-- +goose Up
+create schema if not exists platform;
+create schema if not exists ext;
+create extension if not exists pg_trgm schema ext;
+
+create table platform.scope_keys (
+  kid        text primary key check (kid ~ '^[a-z0-9]{1,8}$'),
+  -- HMAC-SHA256 with its key already mixed into both 64 byte pads: two plain
+  -- sha256 calls a check, no extension.
+  inner_pad  bytea not null check (octet_length(inner_pad) = 64),
+  outer_pad  bytea not null check (octet_length(outer_pad) = 64),
+  created_at timestamptz not null default now()
+);
+alter table platform.scope_keys enable row level security;
+alter table platform.scope_keys force row level security;
+create policy owner_all on platform.scope_keys to cloister_owner using (true) with check (true);
+
+-- +goose StatementBegin
+create function platform.scope_is_signed(clinic text, actor text) returns boolean
+language plpgsql stable parallel safe security definer
+set search_path = pg_catalog, pg_temp as $$
+declare
+  sig text := current_setting('app.sig', true);
+  k   platform.scope_keys;
+begin
+  if sig is null or sig = '' then
+    return false;
+  end if;
+  select * into k from platform.scope_keys where kid = split_part(sig, ':', 1);
+  if not found then
+    return false;
+  end if;
+  return encode(sha256(k.outer_pad || sha256(k.inner_pad ||
+           convert_to(clinic || '|' || actor || '|' || current_setting('role'), 'UTF8'))), 'hex')
+         = split_part(sig, ':', 2);
+end
+$$;
+-- +goose StatementEnd
+revoke all on function platform.scope_is_signed(text, text) from public;
+
+-- current_clinic is the wall's word: the clinic of the signed scope, or NULL.
+-- +goose StatementBegin
+create function platform.current_clinic() returns uuid
+language plpgsql stable parallel safe security definer
+set search_path = pg_catalog, pg_temp as $$
+declare
+  clinic text := current_setting('app.clinic_id', true);
+  actor  text := current_setting('app.actor', true);
+begin
+  if clinic is null or clinic = '' or actor is null or actor = '' then
+    return null;
+  end if;
+  if platform.scope_is_signed(clinic, actor) then
+    return clinic::uuid;
+  end if;
+  return null;
+end
+$$;
+
+-- current_actor is the signed actor as kind:uuid, or NULL.
+create function platform.current_actor() returns text
+language plpgsql stable parallel safe security definer
+set search_path = pg_catalog, pg_temp as $$
+declare
+  clinic text := coalesce(current_setting('app.clinic_id', true), '');
+  actor  text := current_setting('app.actor', true);
+begin
+  if actor is null or actor = '' then
+    return null;
+  end if;
+  if platform.scope_is_signed(clinic, actor) then
+    return actor;
+  end if;
+  return null;
+end
+$$;
+
+-- current_user_id, current_patient_id and current_operator_id are the signed
+-- actor's id if the actor is of that kind, else NULL.
+create function platform.current_user_id() returns uuid
+language plpgsql stable parallel safe security definer
+set search_path = pg_catalog, pg_temp as $$
+declare
+  actor text := platform.current_actor();
+begin
+  if actor like 'user:%' then
+    return substr(actor, 6)::uuid;
+  end if;
+  return null;
+end
+$$;
+
+create function platform.current_patient_id() returns uuid
+language plpgsql stable parallel safe security definer
+set search_path = pg_catalog, pg_temp as $$
+declare
+  actor text := platform.current_actor();
+begin
+  if actor like 'patient:%' then
+    return substr(actor, 9)::uuid;
+  end if;
+  return null;
+end
+$$;
+
+create function platform.current_operator_id() returns uuid
+language plpgsql stable parallel safe security definer
+set search_path = pg_catalog, pg_temp as $$
+declare
+  actor text := platform.current_actor();
+begin
+  if actor like 'operator:%' then
+    return substr(actor, 10)::uuid;
+  end if;
+  return null;
+end
+$$;
+
+-- uuid7 makes a time-ordered key (RFC 9562, version 7) for rows that the
+-- database writes itself; the service makes its own.
+create function platform.uuid7() returns uuid
+language plpgsql volatile parallel safe
+set search_path = pg_catalog, pg_temp as $$
+declare
+  ms bigint := floor(extract(epoch from clock_timestamp()) * 1000);
+  raw bytea := uuid_send(gen_random_uuid());
+begin
+  raw := overlay(raw placing substr(int8send(ms), 3, 6) from 1 for 6);
+  raw := set_byte(raw, 6, (get_byte(raw, 6) & 15) | 112);
+  return encode(raw, 'hex')::uuid;
+end
+$$;
+-- +goose StatementEnd
+
+-- +goose Down
+drop schema platform cascade;
+drop schema ext cascade;

@@ -1,0 +1,48 @@
+-- What the administrator does once in each database, before the first
+-- migration: nobody but our logins may connect, nobody may make temporary
+-- tables or use a language, and there is no schema public to put things in.
+-- Idempotent; run by `cloister migrate` on every call.
+do $database$
+declare
+  f record;
+begin
+  perform pg_advisory_xact_lock(4711002);
+  execute format('revoke all on database %I from public', current_database());
+  execute format('grant connect on database %I to cloister_app, cloister_migrator, cloister_auditor, cloister_backup', current_database());
+  execute format('grant create on database %I to cloister_owner', current_database());
+  execute format('alter role cloister_app in database %I set search_path = %L', current_database(), '');
+  execute format('alter role cloister_migrator in database %I set search_path = %L', current_database(), '');
+  execute format('alter role cloister_auditor in database %I set search_path = pg_catalog, pg_temp', current_database());
+  execute format('alter role cloister_backup in database %I set search_path = pg_catalog, pg_temp', current_database());
+  if exists (select from pg_catalog.pg_namespace where nspname = 'public')
+     and not exists (select from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace where n.nspname = 'public')
+     and not exists (select from pg_catalog.pg_proc c join pg_catalog.pg_namespace n on n.oid = c.pronamespace where n.nspname = 'public') then
+    drop schema public;
+  end if;
+
+  -- Some managed servers keep these to themselves. The signature of the scope
+  -- holds without them, so a refusal is told and not fatal.
+  begin
+    revoke usage on language plpgsql, sql from public;
+    grant usage on language plpgsql, sql to cloister_owner;
+  exception when insufficient_privilege then
+    raise warning 'this server does not let us revoke USAGE on languages: %', sqlerrm;
+  end;
+  begin
+    -- The service's own login sets the scope with set_config; once a
+    -- transaction has taken a staff role, nothing in it can call it again.
+    revoke execute on function pg_catalog.set_config(text, text, boolean) from public;
+    grant execute on function pg_catalog.set_config(text, text, boolean) to cloister_app, cloister_migrator, cloister_owner, cloister_backup, cloister_auditor;
+    -- Large objects belong to no schema and know no wall.
+    for f in
+      select p.oid::regprocedure as signature from pg_catalog.pg_proc p
+      where p.pronamespace = 'pg_catalog'::regnamespace
+        and p.proname in ('lo_create', 'lo_creat', 'lo_from_bytea', 'lo_put', 'lo_get', 'lo_open', 'lowrite', 'loread', 'lo_unlink', 'lo_truncate', 'lo_truncate64')
+    loop
+      execute format('revoke execute on function %s from public', f.signature);
+    end loop;
+  exception when insufficient_privilege then
+    raise warning 'this server does not let us revoke functions of pg_catalog: %', sqlerrm;
+  end;
+end
+$database$;
