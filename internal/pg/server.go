@@ -273,7 +273,7 @@ func settings(c Config) []string {
 	}
 	if c.Throwaway {
 		all = append(all, "fsync=off", "synchronous_commit=off", "full_page_writes=off", "wal_level=minimal",
-			"max_wal_senders=0", "autovacuum=off", "max_wal_size=4GB", "checkpoint_timeout=1h", "max_connections=300")
+			"max_wal_senders=0", "autovacuum=off", "max_wal_size=256MB", "checkpoint_timeout=1h", "max_connections=300")
 	} else {
 		// Statements and details of errors quote what people typed; the log
 		// is no place for patients' values.
