@@ -74,13 +74,13 @@ func create(t testing.TB, c cluster, template string) string {
 	defer cancel()
 	name := fmt.Sprintf("%s%d_%d", clonePrefix, os.Getpid(), clones.Add(1))
 	// Copying files beats the default, which writes every page to the log first.
-	if err := c.exec(ctx, "create database "+quote(name)+" template "+quote(template)+" strategy file_copy"); err != nil {
+	if _, err := c.admin.Exec(ctx, "create database "+quote(name)+" template "+quote(template)+" strategy file_copy"); err != nil {
 		t.Fatalf("clone %s: %v", template, err)
 	}
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
-		if err := c.exec(ctx, "drop database "+quote(name)+" with (force)"); err != nil {
+		if _, err := c.admin.Exec(ctx, "drop database "+quote(name)+" with (force)"); err != nil {
 			t.Errorf("drop %s: %v", name, err)
 		}
 	})
@@ -91,27 +91,17 @@ func create(t testing.TB, c cluster, template string) string {
 	return dsn
 }
 
-func (c cluster) exec(ctx context.Context, sql string) error {
-	conn, err := pg.Connect(ctx, c.dsn)
-	if err != nil {
-		return err
-	}
-	defer conn.Close(ctx)
-	_, err = conn.Exec(ctx, sql)
-	return err
-}
-
 // ensure builds the template unless it is there. Only a finished one is marked
 // as a template, so a build that died is thrown away and done again.
 func (c cluster) ensure(ctx context.Context, tp Template) error {
-	conn, err := pg.Connect(ctx, c.dsn)
+	if done, err := finished(ctx, c.admin, tp); err != nil || done {
+		return err
+	}
+	conn, err := pg.Connect(ctx, c.dsn) // one of its own: closing it frees the lock
 	if err != nil {
 		return err
 	}
 	defer conn.Close(ctx)
-	if done, err := finished(ctx, conn, tp); err != nil || done {
-		return err
-	}
 	if _, err := conn.Exec(ctx, "select pg_advisory_lock($1)", int64(buildLock)); err != nil {
 		return err
 	}
@@ -143,7 +133,12 @@ func (c cluster) ensure(ctx context.Context, tp Template) error {
 	return prune(ctx, conn, tp)
 }
 
-func finished(ctx context.Context, conn *pgx.Conn, tp Template) (bool, error) {
+// querier is a connection or the pool.
+type querier interface {
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+func finished(ctx context.Context, conn querier, tp Template) (bool, error) {
 	var done bool
 	err := conn.QueryRow(ctx, "select datistemplate from pg_database where datname = $1", tp.database()).Scan(&done)
 	if errors.Is(err, pgx.ErrNoRows) {

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"golang.org/x/sys/unix"
 
 	"github.com/cloister-health/cloister/internal/pg"
@@ -39,8 +40,8 @@ const grace = 90 * time.Second
 
 // cluster is the server that this process uses.
 type cluster struct {
-	dsn     string // superuser, database postgres
-	private bool
+	dsn   string // superuser, database postgres
+	admin *pgxpool.Pool
 }
 
 // open is one server a process, since the packages' tests share it; the
@@ -50,7 +51,7 @@ var open = sync.OnceValues(func() (cluster, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	if dsn := os.Getenv(EnvURL); dsn != "" {
-		return cluster{dsn: dsn}, nil
+		return join(ctx, dsn)
 	}
 	b, err := pg.Find(ctx, pg.Lookup{Dir: os.Getenv(EnvBinDir), NodeModules: modules()})
 	if err != nil {
@@ -62,9 +63,23 @@ var open = sync.OnceValues(func() (cluster, error) {
 	if err != nil {
 		return cluster{}, err
 	}
-	c := cluster{dsn: s.DSN(), private: true}
+	c, err := join(ctx, s.DSN())
+	if err != nil {
+		return cluster{}, err
+	}
 	return c, c.sweep(ctx)
 })
+
+// join keeps a few connections: a new one costs more than a small clone.
+func join(ctx context.Context, dsn string) (cluster, error) {
+	conn, err := pg.Connect(ctx, dsn) // for its clear error
+	if err != nil {
+		return cluster{}, err
+	}
+	_ = conn.Close(ctx)
+	pool, err := pgxpool.New(ctx, dsn)
+	return cluster{dsn: dsn, admin: pool}, err
+}
 
 // scratch is where the server's data goes: memory where there is plenty, since
 // cloning a database there takes 25 ms against 100 to 250 on a disk.
@@ -94,12 +109,7 @@ func server(t testing.TB) cluster {
 
 // sweep drops the databases of test processes that died before they could.
 func (c cluster) sweep(ctx context.Context) error {
-	conn, err := pg.Connect(ctx, c.dsn)
-	if err != nil {
-		return err
-	}
-	defer conn.Close(ctx)
-	rows, err := conn.Query(ctx, `select datname from pg_database where datname ^@ $1`, clonePrefix)
+	rows, err := c.admin.Query(ctx, `select datname from pg_database where datname ^@ $1`, clonePrefix)
 	if err != nil {
 		return err
 	}
@@ -114,7 +124,7 @@ func (c cluster) sweep(ctx context.Context) error {
 			continue // its process lives, or isn't ours to judge
 		}
 		// Another process may be sweeping too; what stays is dropped next time.
-		_, _ = conn.Exec(ctx, "drop database if exists "+quote(name)+" with (force)")
+		_, _ = c.admin.Exec(ctx, "drop database if exists "+quote(name)+" with (force)")
 	}
 	return nil
 }

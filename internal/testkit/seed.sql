@@ -1,0 +1,65 @@
+-- The content of each of the two test clinics: the same ids, names and values
+-- in both, and a row in every table. Synthetic people only.
+insert into settings (id) values ('018f0000-0000-7000-8000-000000000050');
+
+insert into departments (id, name, local_name, room, token_prefix)
+values ('018f0000-0000-7000-8000-000000000010', 'General Medicine', 'सामान्य चिकित्सा', '1', 'G');
+
+insert into users (id, username, email, full_name, phone, role) values
+  ('018f0000-0000-7000-8000-000000000001', 'admin',        'admin@clinic.example',        'Anjali Deshmukh', '+919800000001', 'clinic_admin'),
+  ('018f0000-0000-7000-8000-000000000002', 'doctor',       'doctor@clinic.example',       'Deepak Rao',      '+919800000002', 'doctor'),
+  ('018f0000-0000-7000-8000-000000000003', 'doctor2',      'doctor2@clinic.example',      'Esha Nair',       '+919800000003', 'doctor'),
+  ('018f0000-0000-7000-8000-000000000004', 'nurse',        'nurse@clinic.example',        'Nalini Jadhav',   '+919800000004', 'nurse'),
+  ('018f0000-0000-7000-8000-000000000005', 'receptionist', 'receptionist@clinic.example', 'Rohan Shinde',    '+919800000005', 'receptionist'),
+  ('018f0000-0000-7000-8000-000000000006', 'lab',          'lab@clinic.example',          'Lata Menon',      '+919800000006', 'lab_technician');
+
+insert into profiles (user_id, specialisation, licence_number, qualification, fee_paise, room, token_prefix, department_id) values
+  ('018f0000-0000-7000-8000-000000000002', 'General physician', 'MMC-1001', 'MBBS, MD', 50000, '1', 'A', '018f0000-0000-7000-8000-000000000010'),
+  ('018f0000-0000-7000-8000-000000000003', 'Paediatrician',     'MMC-1002', 'MBBS, DCH', 60000, '2', 'B', '018f0000-0000-7000-8000-000000000010');
+insert into profiles (user_id, shift) values ('018f0000-0000-7000-8000-000000000005', 'morning');
+
+insert into patients (id, first_name, last_name, local_name, search_key, sex, birth_date, blood_group, phone, allergies, registered_on, registered_by) values
+  ('018f0000-0000-7000-8000-000000000020', 'Asha', 'Kulkarni', 'आशा कुलकर्णी', ' asha kulkarni ', 'female', '1980-05-17', 'B+', '+919811111111', 'Penicillin', '2025-01-10', '018f0000-0000-7000-8000-000000000005');
+insert into patients (id, first_name, last_name, search_key, sex, age_years, age_told_on, phone, id_kind, id_cipher, id_blind, id_tail, registered_on) values
+  ('018f0000-0000-7000-8000-000000000021', 'Bilal', 'Ansari', ' bilal ansari ', 'male', 41, '2025-01-11', '+919822222222', 'aadhaar', '\x00010203', '\x04050607', '1234', '2025-01-11');
+insert into patients (id, first_name, last_name, search_key, sex, phone, registered_on, merged_into) values
+  ('018f0000-0000-7000-8000-000000000022', 'Aasha', 'Kulkarni', ' aasha kulkarni ', 'female', '+919811111111', '2025-01-12', '018f0000-0000-7000-8000-000000000020');
+
+insert into patient_merges (id, survivor_id, duplicate_id, reason, merged_by) values
+  ('018f0000-0000-7000-8000-000000000023', '018f0000-0000-7000-8000-000000000020', '018f0000-0000-7000-8000-000000000022', 'registered twice', '018f0000-0000-7000-8000-000000000005');
+
+insert into identifiers (id, entity, record_id, system, value) values
+  ('018f0000-0000-7000-8000-000000000024', 'patients', '018f0000-0000-7000-8000-000000000020', 'legacy.row', 'patient/7');
+
+insert into invitations (id, kind, user_id, email, created_by, created_at, expires_at) values
+  ('018f0000-0000-7000-8000-000000000025', 'invite', '018f0000-0000-7000-8000-000000000005', 'receptionist@clinic.example', 'user:018f0000-0000-7000-8000-000000000001', '2025-01-01', '2025-01-04');
+insert into invitations (id, kind, patient_id, email, created_by, created_at, expires_at) values
+  ('018f0000-0000-7000-8000-000000000026', 'invite', '018f0000-0000-7000-8000-000000000020', 'asha@patient.example', 'user:018f0000-0000-7000-8000-000000000005', '2025-01-10', '2025-01-13');
+
+insert into sessions (id, user_id, token_hash, address)
+select ('018f0000-0000-7000-8000-00000000006' || n)::uuid, ('018f0000-0000-7000-8000-00000000000' || n)::uuid, sha256(('seeded session ' || n)::bytea), '192.0.2.1'
+from generate_series(1, 6) n;
+insert into sessions (id, patient_id, token_hash, address) values
+  ('018f0000-0000-7000-8000-000000000067', '018f0000-0000-7000-8000-000000000020', sha256('seeded session 7'), '192.0.2.2');
+
+insert into displays (id, name, lines, created_by) values
+  ('018f0000-0000-7000-8000-000000000040', 'Waiting room', '{018f0000-0000-7000-8000-000000000002}', '018f0000-0000-7000-8000-000000000001');
+
+insert into drafts (id, user_id, kind, body)
+select ('018f0000-0000-7000-8000-00000000007' || n)::uuid, ('018f0000-0000-7000-8000-00000000000' || n)::uuid, 'registration', '{"first_name": "Half"}'
+from generate_series(1, 6) n;
+
+insert into submissions (id, user_id, action, result_id)
+select ('018f0000-0000-7000-8000-00000000008' || n)::uuid, ('018f0000-0000-7000-8000-00000000000' || n)::uuid, 'patient.register', '018f0000-0000-7000-8000-000000000020'
+from generate_series(1, 6) n;
+
+-- as jobs
+insert into visits (id, patient_id, doctor_id, day, kind, purpose, state, arrived_at, called_at, started_at, ended_at) values
+  ('018f0000-0000-7000-8000-000000000030', '018f0000-0000-7000-8000-000000000020', '018f0000-0000-7000-8000-000000000002', '2025-01-10', 'routine', 'Fever since three days',
+   'done', '2025-01-10 10:00+05:30', '2025-01-10 10:20+05:30', '2025-01-10 10:22+05:30', '2025-01-10 10:31+05:30');
+insert into visits (id, patient_id, department_id, day, kind, purpose, state, arrived_at, ended_at) values
+  ('018f0000-0000-7000-8000-000000000031', '018f0000-0000-7000-8000-000000000021', '018f0000-0000-7000-8000-000000000010', '2025-01-11', 'routine', 'Dressing',
+   'no_show', '2025-01-11 11:00+05:30', '2025-01-11 12:00+05:30');
+insert into tokens (id, visit_id) values
+  ('018f0000-0000-7000-8000-000000000032', '018f0000-0000-7000-8000-000000000030'),
+  ('018f0000-0000-7000-8000-000000000033', '018f0000-0000-7000-8000-000000000031');
