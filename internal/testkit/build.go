@@ -54,8 +54,8 @@ func build(ctx context.Context, dsn string) error {
 	if _, err := admin.Exec(ctx, db.Roles()); err != nil {
 		return fmt.Errorf("roles: %w", err)
 	}
-	for _, login := range []string{"app", "migrator", "auditor", "backup"} {
-		if _, err := admin.Exec(ctx, fmt.Sprintf("alter role cloister_%s password '%s'", login, Password(login))); err != nil {
+	for _, login := range []string{"cloister_app", "cloister_migrator", "cloister_auditor", "cloister_backup"} {
+		if _, err := admin.Exec(ctx, fmt.Sprintf("alter role %s password '%s'", login, Password(login))); err != nil {
 			return fmt.Errorf("passwords: %w", err)
 		}
 	}

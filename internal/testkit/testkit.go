@@ -53,11 +53,17 @@ var open = sync.OnceValues(func() (cluster, error) {
 	if dsn := os.Getenv(EnvURL); dsn != "" {
 		return join(ctx, dsn)
 	}
-	b, err := pg.Find(ctx, pg.Lookup{Dir: os.Getenv(EnvBinDir), NodeModules: modules()})
+	root, err := checkout()
 	if err != nil {
 		return cluster{}, err
 	}
-	state := filepath.Join(scratch(), fmt.Sprintf("cloister-test-%d-pg%d", os.Getuid(), b.Version))
+	b, err := pg.Find(ctx, pg.Lookup{Dir: os.Getenv(EnvBinDir), NodeModules: []string{filepath.Join(root, "tools", "postgres", "node_modules")}})
+	if err != nil {
+		return cluster{}, err
+	}
+	// One server a checkout: two that are at work on the roles, which belong
+	// to the whole server, must not meet.
+	state := filepath.Join(scratch(), fmt.Sprintf("cloister-test-%d-pg%d-%.8s", os.Getuid(), b.Version, HashOf(root)))
 	s, err := pg.Start(ctx, pg.Config{State: state, Binaries: b, Throwaway: true, Grace: grace,
 		Settings: []string{"max_connections=500"}})
 	if err != nil {
@@ -129,20 +135,22 @@ func (c cluster) sweep(ctx context.Context) error {
 	return nil
 }
 
-// modules are the folders in which the server from npm may be, from the
-// test's folder upwards.
-func modules() []string {
-	var all []string
+// checkout is the folder of go.mod, upwards from the test's own.
+func checkout() (string, error) {
 	dir, err := os.Getwd()
-	for err == nil {
-		all = append(all, filepath.Join(dir, "tools", "postgres", "node_modules"))
+	if err != nil {
+		return "", err
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir, nil
+		}
 		up := filepath.Dir(dir)
 		if up == dir {
-			break
+			return "", errors.New("no go.mod above the test's folder")
 		}
 		dir = up
 	}
-	return all
 }
 
 func quote(name string) string { return pgx.Identifier{name}.Sanitize() }

@@ -7,6 +7,7 @@ import (
 	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"fmt"
 	"testing"
@@ -29,9 +30,9 @@ const KeyID = "1"
 // ScopeKey signs scopes.
 func ScopeKey() []byte { return derive("cloister scope v1") }
 
-// Password is the password of a login role, such as "app" or "migrator".
+// Password is the password of a login role, such as "cloister_app".
 func Password(login string) string {
-	return hex.EncodeToString(derive("cloister db " + login + " v1"))
+	return base64.RawURLEncoding.EncodeToString(derive("cloister db " + login + " v1"))
 }
 
 func derive(info string) []byte {
@@ -143,8 +144,10 @@ func New(t testing.TB) *DB {
 	if err := settle(ctx, db.Admin); err != nil {
 		t.Fatal(err)
 	}
-	for login, dsn := range map[string]*string{"app": &db.App, "migrator": &db.Migrator, "auditor": &db.Auditor, "backup": &db.Backup} {
-		if *dsn, err = pg.Login(db.Admin, "cloister_"+login, Password(login)); err != nil {
+	for login, dsn := range map[string]*string{
+		"cloister_app": &db.App, "cloister_migrator": &db.Migrator, "cloister_auditor": &db.Auditor, "cloister_backup": &db.Backup,
+	} {
+		if *dsn, err = pg.Login(db.Admin, login, Password(login)); err != nil {
 			t.Fatal(err)
 		}
 	}
