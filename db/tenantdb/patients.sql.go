@@ -111,7 +111,7 @@ func (q *Queries) GetPatient(ctx context.Context, id uuid.UUID) (GetPatientRow, 
 }
 
 const recordView = `-- name: RecordView :exec
-select platform.record_view($1::text, $2::uuid, $3::uuid)
+select platform.record_view($1::text, $2::uuid, nullif($3::uuid, '00000000-0000-0000-0000-000000000000'))
 `
 
 type RecordViewParams struct {
@@ -120,6 +120,7 @@ type RecordViewParams struct {
 	PatientID uuid.UUID
 }
 
+// The zero id is no patient.
 func (q *Queries) RecordView(ctx context.Context, arg RecordViewParams) error {
 	_, err := q.db.Exec(ctx, recordView, arg.Entity, arg.RecordID, arg.PatientID)
 	return err

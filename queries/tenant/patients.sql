@@ -14,4 +14,5 @@ join patients p on p.id = r.id
 order by r.rank desc, p.last_visit_on desc nulls last, p.id;
 
 -- name: RecordView :exec
-select platform.record_view(@entity::text, @record_id::uuid, @patient_id::uuid);
+-- The zero id is no patient.
+select platform.record_view(@entity::text, @record_id::uuid, nullif(@patient_id::uuid, '00000000-0000-0000-0000-000000000000'));

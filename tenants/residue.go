@@ -1,0 +1,109 @@
+package tenants
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// A connection must show nothing of the transaction before. Three checks hold
+// that, from cheap to thorough:
+//
+//  1. each scope statement looks at role, path and scope before it sets its
+//     own: no statement more, about a microsecond;
+//  2. a transaction that ran anything but ordinary statements (by command tag,
+//     or by the words of its text: see isOdd) is followed, in the flush of its
+//     COMMIT, by the full residue check;
+//  3. the same full check runs on a sample: a connection's first release after
+//     sampleEvery, or after sampleUses uses.
+//
+// The full check alone after each transaction took a third of the throughput;
+// see docs/decisions.
+const (
+	sampleEvery = 5 * time.Second
+	sampleUses  = 4096
+)
+
+// due reports whether the sample is to be taken at this release.
+func (c *conn) due() bool {
+	c.uses++
+	return c.uses%sampleUses == 0 || time.Since(c.checked) > sampleEvery
+}
+
+// residue sends the full check; it runs outside any transaction, so a sync goes
+// before it and one after.
+func (c *conn) residue() {
+	c.checked = time.Now()
+	c.pl.SendQueryPrepared(stResidue, nil, nil, nil)
+	c.owe(replyResidue, nil)
+	c.sync()
+}
+
+// row reads the single row of a session statement.
+func (c *conn) row(r *pgconn.ResultReader, cols int) ([]string, error) {
+	var vals []string
+	for r.NextRow() {
+		vals = vals[:0]
+		for _, v := range r.Values() {
+			vals = append(vals, string(v))
+		}
+	}
+	if _, err := r.Close(); err != nil {
+		return nil, c.failed(err)
+	}
+	if len(vals) != cols {
+		c.kill("protocol")
+		return nil, fmt.Errorf("tenants: a session statement gave %d columns, want %d", len(vals), cols)
+	}
+	return vals, nil
+}
+
+// readScope checks what the session showed before the scope was set. The values
+// are compared in place: this runs in each transaction.
+func (c *conn) readScope(r *pgconn.ResultReader) error {
+	rows, clean := 0, true
+	for r.NextRow() {
+		v := r.Values()
+		rows++
+		clean = clean && len(v) == 5 && string(v[0]) == "none" && (len(v[1]) == 0 || string(v[1]) == `""`) &&
+			len(v[2]) == 0 && len(v[3]) == 0 && string(v[4]) == "f"
+	}
+	if _, err := r.Close(); err != nil {
+		return c.failed(err)
+	}
+	if rows != 1 || !clean {
+		c.soil("scope")
+		return errDirty
+	}
+	return nil
+}
+
+// readResidue judges the full check.
+func (c *conn) readResidue(r *pgconn.ResultReader) error {
+	v, err := c.row(r, 9)
+	if err != nil {
+		return err
+	}
+	var found []string
+	note := func(ok bool, what string) {
+		if !ok {
+			found = append(found, what)
+		}
+	}
+	note(v[0] == "none", "role")
+	note(v[1] == "" || v[1] == `""`, "search_path")
+	note(v[2] == "", "scope")
+	note(v[3] == "", "setting")
+	note(v[4] == "0", "cursor")
+	note(v[5] == "0", "temporary table")
+	note(v[6] == "0", "advisory lock")
+	note(v[7] == "0", "prepared statement")
+	note(v[8] == "0", "listen")
+	if len(found) > 0 {
+		c.soil(strings.Join(found, ", "))
+		return errDirty
+	}
+	return nil
+}
