@@ -1,0 +1,158 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"reflect"
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/caarlos0/env/v11"
+	"github.com/sirupsen/logrus"
+)
+
+// config is everything that can be set from outside. Each variable has a row
+// in docs/configuration.md; a test compares the two.
+type config struct {
+	DatabaseURL      secret `env:"DATABASE_URL"`
+	AppURL           secret `env:"CLOISTER_APP_URL"`
+	MigratorURL      secret `env:"CLOISTER_MIGRATOR_URL"`
+	AppPassword      secret `env:"CLOISTER_APP_PASSWORD"`
+	MigratorPassword secret `env:"CLOISTER_MIGRATOR_PASSWORD"`
+	AuditorPassword  secret `env:"CLOISTER_AUDITOR_PASSWORD"`
+	BackupPassword   secret `env:"CLOISTER_BACKUP_PASSWORD"`
+
+	MasterKey     secret `env:"CLOISTER_MASTER_KEY"`
+	MasterKeyFile string `env:"CLOISTER_MASTER_KEY_FILE"`
+	State         string `env:"CLOISTER_STATE_DIR" envDefault:".cloister"`
+	PGBin         string `env:"CLOISTER_PG_BIN"`
+
+	Host         string        `env:"CLOISTER_HOST" envDefault:"127.0.0.1"`
+	Port         int           `env:"PORT" envDefault:"8080"`
+	ShutdownWait time.Duration `env:"CLOISTER_SHUTDOWN_WAIT" envDefault:"20s"`
+
+	LogLevel  logrus.Level `env:"CLOISTER_LOG_LEVEL" envDefault:"info"`
+	LogFormat string       `env:"CLOISTER_LOG_FORMAT" envDefault:"auto"`
+	LogFile   string       `env:"CLOISTER_LOG_FILE"`
+	LogMaxMB  int          `env:"CLOISTER_LOG_MAX_MB" envDefault:"100"`
+	LogKeep   int          `env:"CLOISTER_LOG_KEEP" envDefault:"10"`
+	LogDays   int          `env:"CLOISTER_LOG_DAYS" envDefault:"30"`
+}
+
+// secret is a value that no log line, error or dump may show.
+type secret string
+
+// String and GoString hide the value.
+func (s secret) String() string {
+	if s == "" {
+		return ""
+	}
+	return "[hidden]"
+}
+
+// GoString hides the value from %#v.
+func (s secret) GoString() string { return s.String() }
+
+// address is where the service listens.
+func (c config) address() string { return net.JoinHostPort(c.Host, strconv.Itoa(c.Port)) }
+
+// configError lists what is wrong with the environment, one line a variable.
+type configError struct{ problems []string }
+
+func (e *configError) Error() string {
+	return "configuration: " + strings.Join(e.problems, "\n  ") + "\n(all variables are described in docs/configuration.md)"
+}
+
+// loadConfig reads the environment. A variable that is set to nothing counts
+// as not set: compose files pass on what they don't have. Every wrong value is
+// reported at once, by its variable's name and without its value. Errors:
+// *configError.
+func loadConfig(environ []string) (config, error) {
+	vars := map[string]string{}
+	for _, line := range environ {
+		if name, value, ok := strings.Cut(line, "="); ok && value != "" {
+			vars[name] = value
+		}
+	}
+	var c config
+	problems := parseProblems(env.ParseWithOptions(&c, env.Options{Environment: vars}))
+	problems = append(problems, c.problems()...)
+	if len(problems) > 0 {
+		sort.Strings(problems)
+		return config{}, &configError{problems}
+	}
+	return c, nil
+}
+
+// problems are values that can be read and can't be right.
+func (c config) problems() []string {
+	var p []string
+	bad := func(name, text string) { p = append(p, name+": "+text) }
+	if c.Port < 0 || c.Port > 65535 {
+		bad("PORT", "must be between 0 and 65535")
+	}
+	switch c.LogFormat {
+	case "auto", "json", "text":
+	default:
+		bad("CLOISTER_LOG_FORMAT", "must be auto, json or text")
+	}
+	if c.ShutdownWait <= 0 {
+		bad("CLOISTER_SHUTDOWN_WAIT", "must be longer than nothing, such as 20s")
+	}
+	for name, n := range map[string]int{"CLOISTER_LOG_MAX_MB": c.LogMaxMB, "CLOISTER_LOG_KEEP": c.LogKeep, "CLOISTER_LOG_DAYS": c.LogDays} {
+		if n < 1 {
+			bad(name, "must be at least 1")
+		}
+	}
+	if c.MasterKey != "" && c.MasterKeyFile != "" {
+		bad("CLOISTER_MASTER_KEY", "is set together with CLOISTER_MASTER_KEY_FILE; set one of them")
+	}
+	return p
+}
+
+// parseProblems turns the library's errors, which name Go fields and quote
+// values, into ones that name variables and quote nothing.
+func parseProblems(err error) []string {
+	if err == nil {
+		return nil
+	}
+	all := env.AggregateError{}
+	if !errors.As(err, &all) {
+		return []string{err.Error()}
+	}
+	var p []string
+	for _, one := range all.Errors {
+		var pe env.ParseError
+		if !errors.As(one, &pe) {
+			p = append(p, one.Error())
+			continue
+		}
+		p = append(p, variable(pe.Name)+": "+expected(pe.Type))
+	}
+	return p
+}
+
+func variable(field string) string {
+	if f, ok := reflect.TypeFor[config]().FieldByName(field); ok {
+		name, _, _ := strings.Cut(f.Tag.Get("env"), ",")
+		return name
+	}
+	return field
+}
+
+func expected(t reflect.Type) string {
+	switch {
+	case t == reflect.TypeFor[time.Duration]():
+		return "must be a duration such as 20s or 5m"
+	case t == reflect.TypeFor[logrus.Level]():
+		return "must be error, warning, info or debug"
+	case t.Kind() == reflect.Int || t.Kind() == reflect.Int64:
+		return "must be a whole number"
+	case t.Kind() == reflect.Bool:
+		return "must be true or false"
+	}
+	return fmt.Sprintf("must be a %s", t)
+}
