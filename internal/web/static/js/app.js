@@ -1,0 +1,328 @@
+// The pages' own behaviour on top of htmx: keyboard, focus after swaps,
+// comboboxes, the queue's live rows, the waiting-room display, guards against
+// double and lost saves. Every page works without it.
+"use strict";
+(() => {
+  const $ = (sel, root = document) => root.querySelector(sel);
+  const $$ = (sel, root = document) => [...root.querySelectorAll(sel)];
+  const root = document.documentElement;
+  const typing = (el) => el && (el.matches("input:not([type=radio],[type=checkbox],[type=submit]),select,textarea") || el.isContentEditable);
+  const singleKeys = () => root.dataset.keys !== "off";
+  const say = (text) => { const live = $("#live"); if (live) live.textContent = text; };
+
+  // Keyboard. Single letters only outside inputs, and never when switched off.
+  let going = 0;
+  const press = (el) => {
+    const on = el.dataset.focusOn && $(el.dataset.focusOn);
+    if (on && on.offsetParent) on.focus();
+    else if (el.matches("input,select,textarea")) { el.focus(); if (el.select) el.select(); }
+    else el.click();
+  };
+  const hot = (name) => $$(`[data-hot="${CSS.escape(name)}"]`).reverse().find((el) => el.offsetParent !== null);
+
+  const sequence = (key) => {
+    if (Date.now() - going > 1500) return false;
+    going = 0;
+    const link = $(`[data-go="g ${CSS.escape(key)}"]`);
+    if (link) link.click();
+    return !!link;
+  };
+
+  document.addEventListener("keydown", (e) => {
+    if (e.defaultPrevented || e.isComposing) return;
+    const key = e.key.length === 1 ? e.key.toLowerCase() : e.key;
+    if (key === "Enter" && (e.ctrlKey || e.metaKey)) {
+      const form = e.target.closest?.("form[data-main]") || $("form[data-main]");
+      if (form) { e.preventDefault(); form.requestSubmit($("[data-submit]", form) || $("button[type=submit]:last-of-type", form)); }
+      return;
+    }
+    if (e.altKey && !e.ctrlKey && !e.metaKey) {
+      const el = hot("alt+" + key);
+      if (el) { e.preventDefault(); press(el); }
+      return;
+    }
+    if (e.ctrlKey || e.metaKey) return;
+    if (key === "Escape") { closeOpen(e.target); return; }
+    if (e.target.matches?.("input[type=radio][data-letter]") && /^[a-z]$/.test(key)) {
+      const box = $$("input[type=radio]", e.target.closest("fieldset")).find((r) => r.value[0] === key);
+      if (box) { e.preventDefault(); box.focus(); box.click(); return; }
+    }
+    if (typing(e.target) || document.querySelector("dialog[open]")) return;
+    if (rowKey(e, key)) return;
+    if (!singleKeys()) return;
+    if (sequence(key)) { e.preventDefault(); return; }
+    if (key === "g") { going = Date.now(); return; }
+    if (key === "?") { e.preventDefault(); open($("#keys-help")); return; }
+    const el = hot(key);
+    if (el) { e.preventDefault(); press(el); }
+  });
+
+  const open = (dialog) => { if (dialog && !dialog.open) dialog.showModal(); };
+  const closeOpen = (target) => {
+    const menu = target.closest?.("details[open]") || $(".menu[open]");
+    if (menu) { menu.open = false; $("summary", menu).focus(); }
+    else if (target.matches?.("[data-hot='/']")) target.blur();
+  };
+
+  // Rows of a table: arrows or j and k move, Enter opens, c calls.
+  const rowKey = (e, key) => {
+    const wrap = e.target.closest?.("[data-rows]");
+    if (!wrap || e.target.closest("a,button,form")) return false;
+    const rows = $$("tr[data-row]", wrap);
+    const at = rows.indexOf(e.target.closest("tr[data-row]"));
+    const step = { ArrowDown: 1, j: 1, ArrowUp: -1, k: -1 }[key];
+    if (step && (key.length > 1 || singleKeys())) {
+      const row = rows[Math.min(rows.length - 1, Math.max(0, at + step))];
+      if (row) { e.preventDefault(); row.focus(); }
+      return true;
+    }
+    if (at < 0) return false;
+    const act = key === "Enter" ? $("[data-open]", rows[at]) : key === "c" && singleKeys() ? $("[data-call]", rows[at]) : null;
+    if (act) { e.preventDefault(); act.click(); return true; }
+    return false;
+  };
+
+  // A click anywhere on a row opens it, unless it meant something else.
+  document.addEventListener("click", (e) => {
+    const row = e.target.closest("tr[data-row]");
+    if (row && !e.target.closest("a,button,input,form") && !getSelection().toString()) $("[data-open]", row)?.click();
+    if (!e.target.closest(".menu")) $$(".menu[open]").forEach((m) => { m.open = false; });
+    const link = e.target.closest(".error-summary a");
+    if (link) { e.preventDefault(); $(link.hash)?.focus(); }
+    const opener = e.target.closest("[data-dialog]");
+    const dialog = opener && document.getElementById(opener.dataset.dialog);
+    if (dialog) { e.preventDefault(); open(dialog); $("[data-focus]", dialog)?.focus(); }
+    const close = e.target.closest("dialog [data-close]");
+    if (close) { e.preventDefault(); close.closest("dialog").close(); }
+    const print = e.target.closest("[data-print]");
+    if (print) { e.preventDefault(); printSlip(print); }
+    if (e.target.closest("[data-print-button]")) window.print();
+    if (e.target.closest("[data-stay]")) fetch(location.href, { method: "HEAD", credentials: "same-origin" }).then(armDeadline);
+    if (e.target.closest("[data-updates]")) refreshBoard();
+  });
+
+  // A slip stands hidden in the page it was issued on and prints from there, so
+  // that the desk keeps its page and its focus; else its own page opens.
+  const printSlip = (link) => {
+    if (!$("[data-slip]")) { if (link) location.assign(link.href); return; }
+    root.dataset.print = "slip";
+    window.print();
+    delete root.dataset.print;
+  };
+
+  // Forms: one submit at a time, and a warning before typed text is lost.
+  const dirty = new WeakSet();
+  document.addEventListener("input", (e) => { const f = e.target.form; if (f?.matches("[data-guard]")) dirty.add(f); });
+  document.addEventListener("submit", (e) => {
+    const form = e.target;
+    if (form.matches("[data-once]") && form.getAttribute("aria-busy") === "true") { e.preventDefault(); e.stopImmediatePropagation(); return; }
+    if (form.method !== "post") return;
+    form.setAttribute("aria-busy", "true");
+    dirty.delete(form);
+    if (!form.hasAttribute("hx-post")) setTimeout(() => form.removeAttribute("aria-busy"), 8000);
+  }, true);
+  addEventListener("beforeunload", (e) => { if ($$("form[data-guard]").some((f) => dirty.has(f))) e.preventDefault(); });
+  addEventListener("pageshow", () => $$("form[aria-busy]").forEach((f) => f.removeAttribute("aria-busy")));
+
+  // htmx: busy marks, focus, the live board after a swap.
+  let running = 0;
+  const busy = (e, on) => {
+    running = Math.max(0, running + (on ? 1 : -1));
+    document.body.classList.toggle("is-busy", running > 0);
+    const ctx = e.detail?.ctx;
+    const target = ctx?.target instanceof Element ? ctx.target : null;
+    if (target) { if (on) target.setAttribute("aria-busy", "true"); else target.removeAttribute("aria-busy"); }
+    if (!on) ctx?.sourceElement?.removeAttribute?.("aria-busy");
+  };
+  const streams = (e) => e.detail?.ctx?.sourceElement?.hasAttribute?.("hx-sse:connect");
+  document.addEventListener("htmx:before:request", (e) => { if (!streams(e)) busy(e, true); });
+  document.addEventListener("htmx:finally:request", (e) => { if (!streams(e)) busy(e, false); });
+  document.addEventListener("htmx:after:settle", (e) => {
+    const added = (e.detail?.newContent || []).filter((n) => n instanceof Element);
+    for (const el of added) {
+      const focus = el.matches("[data-focus]") ? el : $("[data-focus]", el);
+      if (focus && !focus.closest("dialog:not([open])")) { focus.focus(); break; }
+    }
+    for (const el of added) settle(el);
+  });
+  document.addEventListener("htmx:after:swap", () => { if ($(".error-summary")) say(""); });
+
+  const settle = (el) => {
+    (el.matches("dialog") ? [el] : $$("dialog[data-open-now]", el)).forEach(open);
+    $$("[data-toast]", el).concat(el.matches("[data-toast]") ? [el] : []).forEach(toast);
+    const list = el.closest?.("[role=listbox]");
+    if (list) shown(list);
+    if (el.matches("#tv-board")) called(el);
+    if ($("[data-slip][data-now]", el)) setTimeout(printSlip);
+  };
+
+  const toast = (el) => {
+    let timer;
+    const start = () => { timer = setTimeout(() => el.remove(), 6000); };
+    const stop = () => clearTimeout(timer);
+    el.addEventListener("mouseenter", stop); el.addEventListener("focusin", stop);
+    el.addEventListener("mouseleave", start); el.addEventListener("focusout", start);
+    start();
+  };
+
+  // Combobox: the server sends the options, this moves among them.
+  const inputOf = (list) => $(`[aria-controls="${CSS.escape(list.id)}"]`);
+  const options = (list) => $$("[role=option]:not([aria-disabled])", list);
+  const shown = (list) => {
+    const input = inputOf(list);
+    if (!input) return;
+    const on = list.children.length > 0 && input.value.trim() !== "" && document.activeElement === input;
+    list.hidden = !on;
+    input.setAttribute("aria-expanded", String(on));
+    input.removeAttribute("aria-activedescendant");
+  };
+  const hide = (input) => {
+    const list = document.getElementById(input.getAttribute("aria-controls"));
+    if (list) list.hidden = true;
+    input.setAttribute("aria-expanded", "false");
+    input.removeAttribute("aria-activedescendant");
+  };
+  const activate = (input, option) => {
+    options(option.parentElement).forEach((o) => o.setAttribute("aria-selected", String(o === option)));
+    input.setAttribute("aria-activedescendant", option.id);
+    option.scrollIntoView({ block: "nearest" });
+  };
+  const pick = (input, option, alt) => {
+    const combo = input.closest("[data-combo]");
+    if (alt && combo.dataset.alt) { location.assign(combo.dataset.alt + "?patient=" + encodeURIComponent(option.dataset.value)); return; }
+    if (option.dataset.href) { location.assign(option.dataset.href); return; }
+    input.value = option.dataset.text;
+    const hidden = $("input[type=hidden]", combo);
+    if (hidden) { hidden.value = option.dataset.value; hidden.dispatchEvent(new Event("change", { bubbles: true })); }
+    hide(input);
+  };
+  document.addEventListener("keydown", (e) => {
+    const input = e.target.closest?.("[role=combobox]");
+    if (!input) return;
+    const list = document.getElementById(input.getAttribute("aria-controls"));
+    const all = list && !list.hidden ? options(list) : [];
+    const now = all.findIndex((o) => o.id === input.getAttribute("aria-activedescendant"));
+    if (e.key === "ArrowDown" || e.key === "ArrowUp") {
+      if (!all.length) return;
+      e.preventDefault();
+      const step = e.key === "ArrowDown" ? 1 : -1;
+      activate(input, all[(now + step + all.length + (now < 0 && step < 0 ? 1 : 0)) % all.length]);
+    } else if (e.key === "Enter" && all.length && !e.ctrlKey) {
+      e.preventDefault();
+      pick(input, all[Math.max(0, now)], e.altKey);
+    } else if (e.key === "Escape" && list && !list.hidden) {
+      e.preventDefault();
+      hide(input);
+    }
+  }, true);
+  document.addEventListener("mousedown", (e) => { if (e.target.closest("[role=option]")) e.preventDefault(); });
+  document.addEventListener("click", (e) => {
+    const option = e.target.closest("[role=option]:not([aria-disabled])");
+    const input = option && inputOf(option.closest("[role=listbox]"));
+    if (input) pick(input, option, e.altKey);
+  });
+  document.addEventListener("focusout", (e) => { if (e.target.matches?.("[role=combobox]")) hide(e.target); });
+  document.addEventListener("input", (e) => {
+    const combo = e.target.matches?.("[role=combobox]") && e.target.closest("[data-combo]");
+    const hidden = combo && $("input[type=hidden]", combo);
+    if (hidden) hidden.value = "";
+  });
+  // Down in the register form's phone goes to the first match.
+  document.addEventListener("keydown", (e) => {
+    if (e.key !== "ArrowDown" || !e.target.matches?.("[hx-target='#matches']")) return;
+    const match = $("#matches [data-match]");
+    if (match) { e.preventDefault(); match.focus(); }
+  });
+
+  // The live board: rows change at once unless the reader is among them.
+  let changes = 0;
+  const refreshBoard = () => { changes = 0; const b = $("#board"); if (b) htmx.trigger(b, "refresh"); };
+  const inBoard = () => {
+    const wrap = $("#board [data-rows]");
+    return !!wrap && (wrap.matches(":hover") || (wrap.contains(document.activeElement) && document.activeElement !== wrap));
+  };
+  document.addEventListener("queue", () => {
+    if (!$("#board")) return;
+    if (!inBoard()) { refreshBoard(); return; }
+    changes++;
+    const bar = $("[data-updates]");
+    if (!bar) return;
+    const text = changes === 1 ? bar.dataset.one : bar.dataset.many.replace("#", changes);
+    $("button", bar).textContent = text;
+    bar.hidden = false;
+    say(text);
+  });
+
+  // Streams: when nothing was heard for 45 s the page asks by itself.
+  let heard = Date.now();
+  const hear = () => { heard = Date.now(); const off = $("[data-offline]"); if (off) off.hidden = true; };
+  document.addEventListener("htmx:sse:after:connection", hear);
+  document.addEventListener("htmx:sse:after:message", hear);
+  document.addEventListener("alive", hear);
+  if ($("[hx-sse\\:connect]")) setInterval(() => {
+    if (Date.now() - heard < 45000) return;
+    const off = $("[data-offline]");
+    if (off) off.hidden = false;
+    const tv = $("[data-tv]");
+    if (tv) htmx.ajax("GET", tv.dataset.poll, { target: "#tv-board", swap: "outerHTML" });
+    else refreshBoard();
+  }, 30000);
+
+  // Waiting-room display.
+  const called = (board) => {
+    const updated = $("[data-updated]");
+    if (updated) updated.textContent = board.dataset.time;
+    const cards = $$("[data-called]", board);
+    if (cards.length && $("[data-tv][data-chime]")) chime();
+    setTimeout(() => cards.forEach((c) => c.classList.remove("is-called")), 20000);
+  };
+  const chime = () => {
+    try {
+      const audio = new AudioContext();
+      [[659, 0], [523, .35]].forEach(([freq, at]) => {
+        const tone = audio.createOscillator(), gain = audio.createGain();
+        tone.frequency.value = freq;
+        gain.gain.setValueAtTime(.25, audio.currentTime + at);
+        gain.gain.exponentialRampToValueAtTime(.001, audio.currentTime + at + .6);
+        tone.connect(gain).connect(audio.destination);
+        tone.start(audio.currentTime + at); tone.stop(audio.currentTime + at + .6);
+      });
+      setTimeout(() => audio.close(), 2000);
+    } catch { /* a screen without sound stays silent */ }
+  };
+  const clock = $("[data-clock]");
+  if (clock) {
+    const opened = Date.now();
+    setInterval(() => {
+      const now = new Date();
+      clock.textContent = now.toLocaleTimeString("en-US", { hour: "2-digit", minute: "2-digit", timeZone: clock.dataset.clock || undefined });
+      const hour = now.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", timeZone: clock.dataset.clock || undefined });
+      if (hour === "03:00" && Date.now() - opened > 120000) location.reload();
+    }, 5000);
+    const board = $("#tv-board");
+    if (board) called(board);
+  }
+
+  // A session that is about to end asks first.
+  let ending;
+  const armDeadline = () => {
+    clearTimeout(ending);
+    const shell = $("[data-deadline]");
+    if (!shell) return;
+    if (!shell.dataset.span) shell.dataset.span = String(Date.parse(shell.dataset.deadline) - Date.now());
+    ending = setTimeout(() => open($("#session-end")), Math.max(0, Number(shell.dataset.span) - 120000));
+  };
+  document.addEventListener("htmx:after:request", armDeadline);
+  armDeadline();
+
+  // The patient banner shrinks once the page is scrolled.
+  const banner = $("[data-banner]");
+  if (banner) addEventListener("scroll", () => banner.classList.toggle("is-small", scrollY > 60), { passive: true });
+
+  // First paint: a refused form, or what the page asks to be focused.
+  const first = $(".error-summary") || $("main [data-focus]");
+  if (first && !first.closest("dialog")) first.focus();
+  const button = $("[data-print-button]");
+  if (button) button.hidden = false;
+  if ($("[data-print-now]")) addEventListener("load", () => window.print());
+})();
