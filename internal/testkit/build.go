@@ -4,24 +4,22 @@ package testkit
 
 import (
 	"context"
-	"crypto/sha256"
-	"database/sql"
 	_ "embed"
 	"fmt"
 	"io/fs"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/stdlib"
-	"github.com/pressly/goose/v3"
 
 	"github.com/cloister-health/cloister/db"
 	"github.com/cloister-health/cloister/internal/access"
+	"github.com/cloister-health/cloister/internal/keys"
 	"github.com/cloister-health/cloister/internal/pg"
+	"github.com/cloister-health/cloister/tenants/migrate"
 )
 
 // seedVersion goes up when this file changes what it builds.
-const seedVersion = "1"
+const seedVersion = "2"
 
 //go:embed seed.sql
 var seed string
@@ -45,43 +43,33 @@ func world() (Template, error) {
 	return Template{Name: "world", Hash: HashOf(parts...), Build: build}, nil
 }
 
+// build runs what an installation runs, and then seeds it.
 func build(ctx context.Context, dsn string) error {
+	k, err := master()
+	if err != nil {
+		return err
+	}
+	migrator, err := pg.Login(dsn, "cloister_migrator", Password("cloister_migrator"))
+	if err != nil {
+		return err
+	}
+	m, err := migrate.New(migrate.Config{Admin: dsn, Migrator: migrator, Keys: k})
+	if err != nil {
+		return err
+	}
+	if _, err := m.Bootstrap(ctx); err != nil {
+		return err
+	}
 	admin, err := pg.Connect(ctx, dsn)
 	if err != nil {
 		return err
 	}
 	defer admin.Close(ctx)
-	if _, err := admin.Exec(ctx, db.Roles()); err != nil {
-		return fmt.Errorf("roles: %w", err)
-	}
-	for _, login := range []string{"cloister_app", "cloister_migrator", "cloister_auditor", "cloister_backup"} {
-		if _, err := admin.Exec(ctx, fmt.Sprintf("alter role %s password '%s'", login, Password(login))); err != nil {
-			return fmt.Errorf("passwords: %w", err)
-		}
-	}
-	if err := settle(ctx, dsn); err != nil {
-		return err
-	}
-	owner := owned(dsn, "")
-	defer owner.Close()
-	if _, err := owner.ExecContext(ctx, "create schema platform"); err != nil {
-		return err
-	}
-	if err := migrate(ctx, owner, db.Platform(), goose.WithTableName("platform.goose_db_version")); err != nil {
-		return fmt.Errorf("platform: %w", err)
-	}
-	if _, err := admin.Exec(ctx, db.Search()); err != nil {
-		return fmt.Errorf("search: %w", err)
-	}
-	inner, outer := pads(ScopeKey())
-	if _, err := owner.ExecContext(ctx, "insert into platform.scope_keys (kid, inner_pad, outer_pad) values ($1, $2, $3)", KeyID, inner, outer); err != nil {
-		return err
-	}
-	if _, err := owner.ExecContext(ctx, "insert into platform.operators (id, email, full_name) values ($1, 'operator@cloister.example', 'Omana Pillai')", Operator); err != nil {
+	if _, err := admin.Exec(ctx, "insert into platform.operators (id, email, full_name) values ($1, 'operator@cloister.example', 'Omana Pillai')", Operator); err != nil {
 		return err
 	}
 	for _, c := range []Clinic{Alpha, Beta} {
-		if err := found(ctx, dsn, c); err != nil {
+		if err := found(ctx, admin, m, k, c); err != nil {
 			return fmt.Errorf("%s: %w", c.Slug, err)
 		}
 	}
@@ -101,34 +89,41 @@ func settle(ctx context.Context, dsn string) error {
 	return nil
 }
 
-// found makes one clinic's schema and fills it.
-func found(ctx context.Context, dsn string, c Clinic) error {
-	owner := owned(dsn, pgx.Identifier{c.Schema}.Sanitize()+", ext, pg_temp")
-	defer owner.Close()
-	if _, err := owner.ExecContext(ctx, "select platform.make_schema($1, $2)", c.ID, c.Schema); err != nil {
+// found makes one clinic's schema and fills it. Package provision would choose
+// the ids itself; these two must have the same.
+func found(ctx context.Context, conn *pgx.Conn, m *migrate.Migrator, k *keys.Master, c Clinic) error {
+	err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, "set local role cloister_owner")
+		if err == nil {
+			_, err = tx.Exec(ctx, "select platform.make_schema($1, $2)", c.ID, c.Schema)
+		}
 		return err
-	}
-	if err := migrate(ctx, owner, db.Tenant(), goose.WithDisableVersioning(true)); err != nil {
-		return err
-	}
-	if _, err := owner.ExecContext(ctx, "select platform.check_walls($1)", c.Schema); err != nil {
-		return err
-	}
-	if err := note(ctx, owner, c); err != nil {
-		return err
-	}
-	conn, err := pg.Connect(ctx, dsn)
+	})
 	if err != nil {
 		return err
 	}
-	defer conn.Close(ctx)
+	if err := m.Schema(ctx, migrate.Schema{Clinic: c.ID, Name: c.Schema}); err != nil {
+		return err
+	}
+	wrapped, _, err := k.NewKeyset(c.ID)
+	if err != nil {
+		return err
+	}
 	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		if err := SetScope(ctx, tx, c, access.Owner, ActorOf(access.Owner)); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, "insert into platform.clinics (id, slug, name, status, plan) values ($1, $2, $3, 'active', 'professional')",
-			c.ID, c.Slug, c.Name); err != nil {
-			return err
+		for _, x := range []struct {
+			sql  string
+			args []any
+		}{
+			{"insert into platform.clinics (id, slug, name, status, plan) values ($1, $2, $3, 'active', 'professional')", []any{c.ID, c.Slug, c.Name}},
+			{"update platform.schemas set state = 'assigned', assigned_at = now() where clinic_id = $1", []any{c.ID}},
+			{"insert into platform.keysets (clinic_id, wrapped) values ($1, $2)", []any{c.ID, wrapped}},
+		} {
+			if _, err := tx.Exec(ctx, x.sql, x.args...); err != nil {
+				return err
+			}
 		}
 		parts := strings.SplitN(seed, "-- as jobs\n", 2)
 		if _, err := tx.Exec(ctx, parts[0]); err != nil {
@@ -141,53 +136,4 @@ func found(ctx context.Context, dsn string, c Clinic) error {
 		_, err := tx.Exec(ctx, parts[1])
 		return err
 	})
-}
-
-// note writes the clinic's migrations into the registry, as the runner does.
-func note(ctx context.Context, owner *sql.DB, c Clinic) error {
-	p, err := goose.NewProvider(goose.DialectPostgres, owner, db.Tenant(), goose.WithDisableGlobalRegistry(true), goose.WithDisableVersioning(true))
-	if err != nil {
-		return err
-	}
-	var last int64
-	for _, s := range p.ListSources() {
-		if _, err := owner.ExecContext(ctx, "insert into platform.migrations (clinic_id, version) values ($1, $2)", c.ID, s.Version); err != nil {
-			return err
-		}
-		last = s.Version
-	}
-	_, err = owner.ExecContext(ctx, "update platform.schemas set state = 'assigned', version = $2, assigned_at = now() where clinic_id = $1", c.ID, last)
-	return err
-}
-
-func migrate(ctx context.Context, owner *sql.DB, files fs.FS, opts ...goose.ProviderOption) error {
-	p, err := goose.NewProvider(goose.DialectPostgres, owner, files, append(opts, goose.WithDisableGlobalRegistry(true))...)
-	if err != nil {
-		return err
-	}
-	_, err = p.Up(ctx)
-	return err
-}
-
-// owned opens connections whose role from the start is the owner.
-func owned(dsn, path string) *sql.DB {
-	cfg, err := pgx.ParseConfig(dsn)
-	if err != nil {
-		panic(err) // the server's own string with another database
-	}
-	cfg.RuntimeParams["role"] = access.Owner.PG()
-	cfg.RuntimeParams["search_path"] = path
-	return stdlib.OpenDB(*cfg)
-}
-
-// pads mixes a key into the two blocks of HMAC-SHA256 (RFC 2104).
-func pads(key []byte) (inner, outer []byte) {
-	inner, outer = make([]byte, sha256.BlockSize), make([]byte, sha256.BlockSize)
-	copy(inner, key) // never longer than a block
-	copy(outer, key)
-	for i := range inner {
-		inner[i] ^= 0x36
-		outer[i] ^= 0x5c
-	}
-	return inner, outer
 }

@@ -3,21 +3,23 @@
 package testkit
 
 import (
+	"encoding/base64"
 	"testing"
 
 	"github.com/cloister-health/cloister/internal/keys"
 )
 
-// masterKey is the one of every test: roles and their passwords, which are
-// derived from it, belong to the server that all tests share.
-const masterKey = "dGVzdHMgb25seSB0ZXN0cyBvbmx5IHRlc3RzIG9ubHk="
-
-// Master is the master secret of every test.
+// Master is MasterKey as the product holds it. Roles and their passwords belong
+// to the server that all tests share, so every test must use this one.
 func Master(t testing.TB) *keys.Master {
 	t.Helper()
-	m, err := keys.Parse(masterKey)
+	m, err := master()
 	if err != nil {
 		t.Fatal(err)
 	}
 	return m
+}
+
+func master() (*keys.Master, error) {
+	return keys.Parse(base64.StdEncoding.EncodeToString(MasterKey))
 }
