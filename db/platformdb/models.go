@@ -10,6 +10,11 @@ import (
 	"github.com/google/uuid"
 )
 
+type PlatformActivity struct {
+	ClinicID uuid.UUID
+	LastAt   time.Time
+}
+
 type PlatformClinic struct {
 	ID                 uuid.UUID
 	Slug               string

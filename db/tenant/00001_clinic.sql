@@ -112,7 +112,10 @@ create table users (
 create unique index users_username on users (username);
 create unique index users_email on users (email);
 create index users_role on users (role) where active;
-create trigger bump before update on users for each row execute function platform.bump();
+-- Signing in and being seen are no edit of the record.
+create trigger bump before update on users for each row
+  when ((new.failed_attempts, new.locked_until, new.last_seen_at) is not distinct from (old.failed_attempts, old.locked_until, old.last_seen_at))
+  execute function platform.bump();
 create trigger quota after insert or update of role, active on users for each row execute function platform.count_user();
 select platform.protect('users',
   '{"clinic_admin": "S(id,username,email,full_name,local_name,phone,role,active,password_changed_at,language,theme,density,single_keys,locked_until,last_seen_at,created_at,updated_at,version) I U(username,email,full_name,local_name,phone,role,active,language,theme,density,single_keys,password_hash,password_changed_at,failed_attempts,locked_until,last_seen_at)",

@@ -1,0 +1,94 @@
+-- name: GateSession :one
+-- Under cloister_gate: who a session token belongs to. All-zero ids stand for none.
+select r.session_id::uuid as session_id,
+       coalesce(r.user_id, '00000000-0000-0000-0000-000000000000'::uuid)::uuid as user_id,
+       coalesce(r.patient_id, '00000000-0000-0000-0000-000000000000'::uuid)::uuid as patient_id,
+       r.role::text as role, r.full_name::text as full_name, r.language::text as language, r.theme::text as theme,
+       r.density::text as density, r.single_keys::boolean as single_keys, r.idle_minutes::integer as idle_minutes,
+       r.created_at::timestamptz as created_at, r.last_seen_at::timestamptz as last_seen_at
+from platform.gate_session(@hash::bytea) r;
+
+-- name: GateSignIn :one
+-- Under cloister_gate: what verifies a password; the try is counted here.
+select r.user_id::uuid as user_id, r.role::text as role, coalesce(r.password_hash, '')::text as password_hash,
+       r.active::boolean as active, coalesce(r.locked_until > now(), false)::boolean as resting
+from platform.gate_signin(@login::text) r;
+
+-- name: GateReauth :one
+-- Under cloister_gate: GateSignIn for somebody who is signed in.
+select r.role::text as role, coalesce(r.password_hash, '')::text as password_hash,
+       r.active::boolean as active, coalesce(r.locked_until > now(), false)::boolean as resting
+from platform.gate_reauth(@user_id::uuid) r;
+
+-- name: ClearFailures :execrows
+update users set failed_attempts = 0, locked_until = null, last_seen_at = now() where id = @id and active;
+
+-- name: InsertSession :exec
+insert into sessions (id, user_id, token_hash, address, agent) values (@id, @user_id::uuid, @token_hash, @address, @agent);
+
+-- name: TouchSession :execrows
+update sessions set last_seen_at = now() where id = @id and revoked_at is null;
+
+-- name: NoteActivity :exec
+select platform.note_activity();
+
+-- name: RevokeSession :execrows
+update sessions set revoked_at = now() where id = @id and user_id = @user_id::uuid and revoked_at is null;
+
+-- name: RevokeSessionsOfUser :execrows
+-- The session that is kept may be the all-zero id, for none.
+update sessions set revoked_at = now() where user_id = @user_id::uuid and revoked_at is null and id <> @keep::uuid;
+
+-- name: ListSessionsOfUser :many
+select s.id, s.created_at, s.last_seen_at, s.address, s.agent
+from sessions s, settings c
+where s.user_id = @user_id::uuid and s.revoked_at is null
+  and s.last_seen_at > now() - make_interval(mins => c.session_idle_minutes)
+order by s.last_seen_at desc, s.id
+limit 100;
+
+-- name: SetPassword :execrows
+update users set password_hash = @password_hash::text, password_changed_at = now(), failed_attempts = 0, locked_until = null
+where id = @id and active;
+
+-- name: RefreshHash :execrows
+-- The same password under newer costs: it was not changed.
+update users set password_hash = @password_hash::text where id = @id and active;
+
+-- name: SetPreferences :execrows
+update users set language = @language, theme = @theme, density = @density, single_keys = @single_keys where id = @id;
+
+-- name: FindUserForReset :one
+-- Under cloister_jobs: whom a forgotten password belongs to.
+select id, username, coalesce(email, '')::text as email, full_name, role from users
+where active and (username = @login::text or email = @login::text);
+
+-- name: GetInvitation :one
+select i.id, i.kind, coalesce(i.user_id, '00000000-0000-0000-0000-000000000000'::uuid)::uuid as user_id, i.email, i.created_at, i.expires_at,
+       (i.used_at is null and i.revoked_at is null and i.expires_at > now())::boolean as open,
+       u.full_name, u.role, u.active
+from invitations i join users u on u.id = i.user_id
+where i.id = @id;
+
+-- name: InsertInvitation :exec
+insert into invitations (id, kind, user_id, email, created_by, expires_at)
+values (@id, @kind, @user_id::uuid, @email, @created_by, now() + make_interval(mins => @minutes::integer));
+
+-- name: UseInvitation :execrows
+update invitations set used_at = now()
+where id = @id and user_id = @user_id::uuid and used_at is null and revoked_at is null and expires_at > now();
+
+-- name: CloseInvitationsOfUser :execrows
+-- A new link ends the older ones.
+update invitations set revoked_at = now() where user_id = @user_id::uuid and used_at is null and revoked_at is null;
+
+-- name: UseInvitationsOfUser :execrows
+-- A password that was set ends every other open link of its owner.
+update invitations set used_at = now() where user_id = @user_id::uuid and used_at is null and revoked_at is null;
+
+-- name: MarkInvitationSent :execrows
+update invitations set sent_at = now() where id = @id;
+
+-- name: CountRecentResets :one
+select count(*)::integer from invitations
+where user_id = @user_id::uuid and kind = 'reset' and created_at > now() - interval '1 hour';
