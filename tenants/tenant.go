@@ -112,6 +112,7 @@ type DB struct {
 	pool   *pool
 	names  *names
 	bell   *bell
+	rights rights
 }
 
 // Open reaches the database with one connection, so that a wrong DSN is told at
