@@ -1,0 +1,7 @@
+package identity
+
+// What the tests look at.
+var (
+	TokensOf  = tokensOf
+	DummyHash = dummyHash
+)
