@@ -54,6 +54,8 @@ func serveHTTP(ctx context.Context, l net.Listener, h http.Handler, wait time.Du
 		log.Warn("some requests did not finish in time and were cut")
 		err = srv.Close()
 	}
-	<-failed // Serve has returned ErrServerClosed
+	if served := <-failed; !errors.Is(served, http.ErrServerClosed) {
+		return served
+	}
 	return err
 }

@@ -1,0 +1,71 @@
+# Everything a contributor does, one word each; `make` lists it. Nothing here is
+# needed in production: there the program and its environment are enough.
+.DEFAULT_GOAL := help
+SHELL := bash
+GO    ?= go
+
+# Tools are pinned in their own module files, so that the product's own
+# dependencies stay its own. Go builds them once and keeps them.
+SQLC  := $(GO) tool -modfile=tools/go.mod sqlc
+TEMPL := $(GO) tool -modfile=tools/go.mod templ
+LINT  := $(GO) tool -modfile=tools/lint.mod golangci-lint
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
+BUILD    = $(GO) build -trimpath -ldflags "-X main.version=$(VERSION)"
+
+# The race detector needs a C compiler; without one the tests run all the same.
+RACE := $(shell command -v cc >/dev/null 2>&1 && echo -race)
+
+.PHONY: help
+help: ## List what there is
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+.PHONY: build
+build: assets ## Build bin/cloister
+	@$(BUILD) -o bin/cloister ./cmd/cloister
+
+.PHONY: test
+test: build postgres browser ## Run every test, in browsers too
+	@[ -n "$(RACE)" ] || echo "make test: no C compiler, so no race detector"
+	$(GO) test $(RACE) -shuffle=on $(TESTFLAGS) ./...
+
+.PHONY: check
+check: assets ## Format, generated code, lint, imports
+	@bad="$$(git ls-files -co --exclude-standard '*.go' | xargs gofmt -l)"; [ -z "$$bad" ] || { echo "not formatted (run gofmt -w):"; echo "$$bad"; exit 1; }
+	@tools/fresh
+	$(GO) vet ./...
+	$(GO) test ./internal/arch
+	$(LINT) run
+
+.PHONY: gen
+gen: ## Write generated code: queries and pages
+	$(SQLC) generate
+	$(TEMPL) generate -log-level error
+
+# Third-party files of the pages come by npm lockfile, are embedded, and are
+# never committed.
+.PHONY: assets
+assets: internal/web/static/vendor/icons.svg
+
+internal/web/static/vendor/icons.svg: internal/web/package-lock.json $(wildcard internal/web/static/*.go internal/web/assetsbuild/*.go)
+	@command -v npm >/dev/null || { echo "make: npm is missing; install Node.js 20 or newer"; exit 1; }
+	@npm ci --prefix internal/web --ignore-scripts --no-audit --no-fund --silent
+	@$(GO) run ./internal/web/assetsbuild
+	@touch $@
+
+# Server programs for the private Postgres, from npm where the system has none.
+.PHONY: postgres
+postgres: build
+	@[ -n "$$DATABASE_URL" ] || bin/cloister postgres >/dev/null 2>&1 \
+	  || npm ci --prefix tools/postgres --ignore-scripts --no-audit --no-fund --silent
+	@[ -n "$$DATABASE_URL" ] || bin/cloister postgres >/dev/null
+
+# Programs that the browser tests drive.
+.PHONY: browser
+browser:
+	@tools/browser
+
+.PHONY: clean
+clean: ## Remove what was built and fetched; data stays
+	rm -rf bin internal/web/node_modules tools/postgres/node_modules tests/browser/node_modules
+	find internal/web/static/vendor -type f ! -name .gitkeep -delete
