@@ -217,8 +217,12 @@ $$;
 create function platform.check_walls(home text) returns void
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
-  fault text;
-  wall  constant text := 'clinic_id = ( SELECT platform.current_clinic() AS current_clinic)';
+  fault  text;
+  clinic uuid := (select s.clinic_id from platform.schemas s where s.schema_name = home);
+  -- A policy is the wall alone, or the wall AND its own condition; an OR around
+  -- it deparses otherwise.
+  alone  constant text := '(clinic_id = ( SELECT platform.current_clinic() AS current_clinic))';
+  front  constant text := '(' || alone || ' AND ';
 begin
   with
     inside as materialized (
@@ -235,7 +239,8 @@ begin
     from rel r where r.relkind in ('v', 'm', 'f', 'S', 'c')
     union all
     select format('%s: no clinic_id check of this schema', t.relname)
-    from tab t where not exists (select from pg_constraint k where k.conrelid = t.oid and k.contype = 'c' and k.conname = t.relname || '_clinic' and k.convalidated)
+    from tab t where not exists (select from pg_constraint k where k.conrelid = t.oid and k.contype = 'c' and k.conname = t.relname || '_clinic' and k.convalidated
+        and pg_get_constraintdef(k.oid) = format('CHECK ((clinic_id = %L::uuid))', clinic))
     union all
     select format('%s: no trail trigger', t.relname)
     from tab t where t.relname <> 'trail'
@@ -244,9 +249,9 @@ begin
     select format('%s: policy %s does not begin with the wall', t.relname, p.polname)
     from tab t join pg_policy p on p.polrelid = t.oid
     where not p.polpermissive
-       or (p.polqual is not null and not starts_with(ltrim(pg_get_expr(p.polqual, p.polrelid), '('), wall))
+       or (p.polqual is not null and pg_get_expr(p.polqual, p.polrelid) <> alone and not starts_with(pg_get_expr(p.polqual, p.polrelid), front))
        or (p.polqual is not null and p.polcmd <> 'r' and p.polcmd <> 'd' and p.polwithcheck is null)
-       or (p.polwithcheck is not null and not starts_with(ltrim(pg_get_expr(p.polwithcheck, p.polrelid), '('), wall))
+       or (p.polwithcheck is not null and pg_get_expr(p.polwithcheck, p.polrelid) <> alone and not starts_with(pg_get_expr(p.polwithcheck, p.polrelid), front))
     union all
     select format('%s: no policy', t.relname)
     from tab t where not exists (select from pg_policy p where p.polrelid = t.oid)
