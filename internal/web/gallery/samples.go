@@ -1,6 +1,7 @@
 package gallery
 
 import (
+	"slices"
 	"time"
 
 	"github.com/a-h/templ"
@@ -16,7 +17,7 @@ const base = page.Base("/clinic/northside")
 var now = time.Date(2026, 11, 23, 10, 42, 7, 0, time.FixedZone("IST", 5*3600+1800))
 
 func samples() []sample {
-	return append(reception(), front()...)
+	return slices.Concat(reception(), front(), problems())
 }
 
 func northside() ui.Clinic {
@@ -196,6 +197,17 @@ func front() []sample {
 		{"invitation", func(l *locale.Loc) templ.Component {
 			return page.SetPasswordPage(page.SetPassword{Plain: plain(l.T("password.reset")), Action: base.At("/invitation/x"), Invited: true, Name: "Sneha Pawar", Role: page.RoleName(l, access.Receptionist), User: "s.pawar",
 				Errors: ui.Errors{{Name: "password", Text: l.T("error.password.short")}}})
+		}},
+	}
+}
+
+func problems() []sample {
+	return []sample{
+		{"problem-404", func(l *locale.Loc) templ.Component {
+			return page.ProblemPage(page.Problem{Status: 404, Title: l.T("error.not_found"), Text: l.T("problem.not_found_text"), Home: "/", Missing: true})
+		}},
+		{"problem-500", func(l *locale.Loc) templ.Component {
+			return page.ProblemPage(page.Problem{Status: 500, Title: l.T("error.internal"), Text: l.T("problem.internal_text", "ID", "0193-5f7a"), Home: "/"})
 		}},
 	}
 }

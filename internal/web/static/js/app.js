@@ -148,7 +148,11 @@
   document.addEventListener("htmx:after:swap", () => { if ($(".error-summary")) say(""); });
 
   const settle = (el) => {
-    (el.matches("dialog") ? [el] : $$("dialog[data-open-now]", el)).forEach(open);
+    (el.matches("dialog[data-open-now]") ? [el] : $$("dialog[data-open-now]", el)).forEach((d) => {
+      open(d);
+      $("[data-focus]", d)?.focus();
+      if (d.hasAttribute("data-remove")) d.addEventListener("close", () => d.remove());
+    });
     $$("[data-toast]", el).concat(el.matches("[data-toast]") ? [el] : []).forEach(toast);
     const list = el.closest?.("[role=listbox]");
     if (list) shown(list);
