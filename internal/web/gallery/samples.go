@@ -183,7 +183,7 @@ func front() []sample {
 		{"signin-problem", func(l *locale.Loc) templ.Component {
 			p := plain(l.T("signin.title"))
 			p.Failed = true
-			return page.SignInPage(page.SignIn{Plain: p, Action: base.At("/login"), Username: "s.pawar", Errors: ui.Errors{{Name: "username", Text: l.T("error.signin.refused")}},
+			return page.SignInPage(page.SignIn{Plain: p, Action: base.At("/login"), Username: "s.pawar", Errors: ui.Errors{{Name: "username", Text: l.T("error.signin")}},
 				Notice: ui.Notice{Kind: "info", Text: l.T("signin.ended")}})
 		}},
 		{"operator-signin", func(l *locale.Loc) templ.Component {
@@ -196,7 +196,7 @@ func front() []sample {
 		}},
 		{"invitation", func(l *locale.Loc) templ.Component {
 			return page.SetPasswordPage(page.SetPassword{Plain: plain(l.T("password.reset")), Action: base.At("/invitation/x"), Invited: true, Name: "Sneha Pawar", Role: page.RoleName(l, access.Receptionist), User: "s.pawar",
-				Errors: ui.Errors{{Name: "password", Text: l.T("error.password.short")}}})
+				Errors: ui.Errors{{Name: "password", Text: l.T("error.password.short", "Min", 12)}}})
 		}},
 	}
 }
