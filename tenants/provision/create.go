@@ -1,0 +1,305 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/cloister-health/cloister/db/platformdb"
+	"github.com/cloister-health/cloister/db/tenantdb"
+	"github.com/cloister-health/cloister/internal/apperr"
+	"github.com/cloister-health/cloister/tenants/migrate"
+)
+
+// Created is a clinic that is there now.
+type Created struct {
+	ID          uuid.UUID  `json:"id"`
+	Slug        string     `json:"slug"`
+	Name        string     `json:"name"`
+	Schema      string     `json:"schema"`
+	Status      string     `json:"status"`
+	Plan        string     `json:"plan"`
+	TrialEndsAt *time.Time `json:"trial_ends_at,omitempty"`
+	Existed     bool       `json:"existed"` // nothing was changed
+	Spare       bool       `json:"spare"`   // a schema made ahead was taken
+	Admin       uuid.UUID  `json:"admin"`   // zero when Existed and the link is used up
+	Invitation  uuid.UUID  `json:"-"`
+}
+
+// inviteFor is how long the first admin's link works.
+const inviteFor = 7 * 24 * time.Hour
+
+// rounds is how often a creation that lost a race looks again at what won.
+const rounds = 5
+
+// errAgain says that the registry changed under us; look again.
+var errAgain = errors.New("provision: look again")
+
+// Create makes a clinic. Asked again with the same slug, name and admin's email
+// it changes nothing; a creation that was cut off is taken up where it stopped.
+//
+// Errors: Invalid with fields named as in Spec (slug, name, admin_email, …).
+func (s *Service) Create(ctx context.Context, spec Spec, by By) (Created, error) {
+	spec, err := spec.clean()
+	if err != nil {
+		return Created{}, err
+	}
+	for range rounds {
+		c, err := s.create(ctx, spec, by)
+		if !errors.Is(err, errAgain) {
+			return c, err
+		}
+	}
+	return Created{}, apperr.New(apperr.Conflict, "", "the clinic was being changed by others at the same time; try again")
+}
+
+func (s *Service) create(ctx context.Context, spec Spec, by By) (Created, error) {
+	q := platformdb.New(s.pool)
+	found, err := q.FindClinic(ctx, spec.Slug)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return s.createNew(ctx, spec, by)
+	case err != nil:
+		return Created{}, err
+	case found.Slug != spec.Slug || found.Request != spec.request() || found.Status == "deleted":
+		return Created{}, takenSlug()
+	case found.Status == "pending" && found.SchemaState != "assigned":
+		return s.finish(ctx, found.ID, found.SchemaName, spec, by)
+	}
+	return s.existing(ctx, found, spec, by)
+}
+
+func takenSlug() error {
+	return invalid("slug", "error.slug.taken", "is taken, or was once: take another")
+}
+
+func (s *Service) createNew(ctx context.Context, spec Spec, by By) (Created, error) {
+	if _, err := platformdb.New(s.pool).GetPlan(ctx, spec.Plan); errors.Is(err, pgx.ErrNoRows) {
+		return Created{}, s.badPlan(ctx)
+	} else if err != nil {
+		return Created{}, err
+	}
+	c, err := s.createFromSpare(ctx, spec, by)
+	if !errors.Is(err, errNoSpare) {
+		return c, err
+	}
+	id, schema := newID(), schemaFor(spec.Slug)
+	if err := s.reserve(ctx, id, schema, spec, by); err != nil {
+		return Created{}, err
+	}
+	return s.finish(ctx, id, schema, spec, by)
+}
+
+func (s *Service) badPlan(ctx context.Context) error {
+	codes, err := platformdb.New(s.pool).ListPlanCodes(ctx)
+	if err != nil {
+		return err
+	}
+	return invalid("plan", "error.plan.unknown", fmt.Sprintf("is no plan; there are %v", codes))
+}
+
+var errNoSpare = errors.New("provision: no spare schema")
+
+// createFromSpare does everything in one transaction.
+func (s *Service) createFromSpare(ctx context.Context, spec Spec, by By) (Created, error) {
+	begun := time.Now()
+	out := Created{Spare: true}
+	err := s.owner(ctx, func(tx pgx.Tx, q *platformdb.Queries) error {
+		spare, err := q.TakeSpare(ctx, s.migrator.Target())
+		if errors.Is(err, pgx.ErrNoRows) {
+			return errNoSpare
+		}
+		if err != nil {
+			return err
+		}
+		if err := s.enter(ctx, tx, spare.ClinicID, spare.SchemaName, by); err != nil {
+			return err
+		}
+		if err := s.register(ctx, q, spare.ClinicID, spec); err != nil {
+			return err
+		}
+		home := schemaFor(spec.Slug)
+		_, err = tx.Exec(ctx, "alter schema "+pgx.Identifier{spare.SchemaName}.Sanitize()+" rename to "+pgx.Identifier{home}.Sanitize())
+		if stateOf(err) == "42P06" { // the schema of the same clinic, made now by another
+			return errAgain
+		}
+		if err != nil {
+			return err
+		}
+		if err := s.enter(ctx, tx, spare.ClinicID, home, by); err != nil {
+			return err
+		}
+		if err := s.fill(ctx, tx, q, spare.ClinicID, home, spec, by, &out); err != nil {
+			return err
+		}
+		by.Reason = spec.request()
+		if err := note(ctx, q, spare.ClinicID, spec.Slug, "create", by, begun); err != nil {
+			return err
+		}
+		return s.step(ctx, "filled")
+	})
+	return out, err
+}
+
+// register puts the clinic into the registry, pending.
+func (s *Service) register(ctx context.Context, q *platformdb.Queries, id uuid.UUID, spec Spec) error {
+	err := q.AddClinic(ctx, platformdb.AddClinicParams{ID: id, Slug: spec.Slug, Name: spec.Name, LocalName: spec.LocalName,
+		RegistrationNumber: optional(spec.Registration), Gstin: optional(spec.GSTIN), Address: spec.Address, City: spec.City, State: spec.State,
+		Pin: spec.PIN, Phone: spec.Phone, Email: spec.Email, Website: spec.Website, Zone: spec.Zone, Language: spec.Language, Plan: spec.Plan})
+	switch {
+	case violates(err, "clinics_slug_key"):
+		return errAgain
+	case violates(err, "clinics_registration_number_key"):
+		return invalid("registration", "error.registration.taken", "belongs to another clinic")
+	case err != nil:
+		return err
+	}
+	// Looked at after the insert: a clinic that retired the slug while we waited
+	// for it has committed by now.
+	if n, err := q.CountOldSlugsOfOthers(ctx, platformdb.CountOldSlugsOfOthersParams{Slug: spec.Slug, ClinicID: id}); err != nil {
+		return err
+	} else if n > 0 {
+		return takenSlug()
+	}
+	return nil
+}
+
+func optional(v string) *string {
+	if v == "" {
+		return nil
+	}
+	return &v
+}
+
+// reserve takes the slug and makes an empty schema, which finish fills.
+func (s *Service) reserve(ctx context.Context, id uuid.UUID, schema string, spec Spec, by By) error {
+	err := s.owner(ctx, func(tx pgx.Tx, q *platformdb.Queries) error {
+		if err := s.enter(ctx, tx, id, schema, by); err != nil {
+			return err
+		}
+		if err := q.MakeSchema(ctx, platformdb.MakeSchemaParams{Clinic: id, Home: schema}); err != nil {
+			if code := stateOf(err); code == "42P06" || code == "23505" { // somebody makes the same clinic now
+				return errAgain
+			}
+			return err
+		}
+		if err := s.register(ctx, q, id, spec); err != nil {
+			return err
+		}
+		return q.BeginProvisioning(ctx, platformdb.BeginProvisioningParams{ID: newID(), ClinicID: id, Slug: spec.Slug, Action: "create",
+			Actor: by.actor(), Reason: spec.request()})
+	})
+	if err != nil {
+		return err
+	}
+	return s.step(ctx, "reserved")
+}
+
+// finish brings a reserved clinic to its end, from wherever it is.
+func (s *Service) finish(ctx context.Context, id uuid.UUID, schema string, spec Spec, by By) (Created, error) {
+	out, err := s.finishSteps(ctx, id, schema, spec, by)
+	if err != nil && !errors.Is(err, errAgain) && ctx.Err() == nil {
+		err = errors.Join(err, platformdb.New(s.pool).FailProvisioning(ctx,
+			platformdb.FailProvisioningParams{ClinicID: id, Action: "create", Error: optional(err.Error())}))
+	}
+	return out, err
+}
+
+func (s *Service) finishSteps(ctx context.Context, id uuid.UUID, schema string, spec Spec, by By) (Created, error) {
+	var out Created
+	if err := s.migrator.Schema(ctx, migrate.Schema{Clinic: id, Name: schema}); err != nil {
+		return out, fmt.Errorf("the clinic's schema: %w", err)
+	}
+	if err := s.step(ctx, "built"); err != nil {
+		return out, err
+	}
+	err := s.owner(ctx, func(tx pgx.Tx, q *platformdb.Queries) error {
+		c, err := q.LockClinic(ctx, id)
+		if err != nil {
+			return err
+		}
+		if c.Status != "pending" || c.SchemaState != "building" { // another was quicker
+			return errAgain
+		}
+		if err := s.enter(ctx, tx, id, schema, by); err != nil {
+			return err
+		}
+		if err := s.fill(ctx, tx, q, id, schema, spec, by, &out); err != nil {
+			return err
+		}
+		if err := q.FinishProvisioning(ctx, platformdb.FinishProvisioningParams{ClinicID: id, Action: "create"}); err != nil {
+			return err
+		}
+		return s.step(ctx, "filled")
+	})
+	return out, err
+}
+
+// openingHours are those of most clinics: mornings and evenings, not on Sunday.
+const openingHours = `{"mon": [["09:00", "13:00"], ["17:00", "20:00"]], "tue": [["09:00", "13:00"], ["17:00", "20:00"]],
+ "wed": [["09:00", "13:00"], ["17:00", "20:00"]], "thu": [["09:00", "13:00"], ["17:00", "20:00"]],
+ "fri": [["09:00", "13:00"], ["17:00", "20:00"]], "sat": [["09:00", "13:00"]], "sun": []}`
+
+// fill gives the clinic what it has from its first moment and opens it.
+func (s *Service) fill(ctx context.Context, tx pgx.Tx, q *platformdb.Queries, id uuid.UUID, schema string, spec Spec, by By, out *Created) error {
+	t := tenantdb.New(tx)
+	admin, invitation := newID(), newID()
+	wrapped, _, err := s.keys.NewKeyset(id)
+	if err != nil {
+		return err
+	}
+	for _, do := range []func() error{
+		func() error {
+			return t.AddSettings(ctx, tenantdb.AddSettingsParams{ID: newID(), OpeningHours: []byte(openingHours)})
+		},
+		func() error {
+			return t.AddFirstDepartment(ctx, tenantdb.AddFirstDepartmentParams{ID: newID(), Name: "General OPD", LocalName: "सामान्य बाह्यरुग्ण विभाग"})
+		},
+		func() error {
+			return t.AddFirstAdmin(ctx, tenantdb.AddFirstAdminParams{ID: admin, Username: spec.username(), Email: &spec.AdminEmail, FullName: spec.AdminName})
+		},
+		func() error {
+			return t.AddFirstInvitation(ctx, tenantdb.AddFirstInvitationParams{ID: invitation, UserID: uuid.NullUUID{UUID: admin, Valid: true},
+				Email: spec.AdminEmail, CreatedBy: by.actor(), ExpiresAt: time.Now().Add(inviteFor)})
+		},
+		func() error {
+			return q.AddKeyset(ctx, platformdb.AddKeysetParams{ClinicID: id, Wrapped: wrapped})
+		},
+		func() error {
+			return q.AssignSchema(ctx, platformdb.AssignSchemaParams{ClinicID: id, SchemaName: schema})
+		},
+	} {
+		if err := do(); err != nil {
+			return err
+		}
+	}
+	open, err := q.OpenClinic(ctx, id)
+	if err != nil {
+		return err
+	}
+	*out = Created{ID: id, Slug: spec.Slug, Name: spec.Name, Schema: schema, Status: open.Status, Plan: spec.Plan, TrialEndsAt: open.TrialEndsAt,
+		Spare: out.Spare, Admin: admin, Invitation: invitation}
+	return nil
+}
+
+// existing describes a clinic that was created before by the same request.
+func (s *Service) existing(ctx context.Context, found platformdb.FindClinicRow, spec Spec, by By) (Created, error) {
+	out := Created{ID: found.ID, Slug: found.Slug, Name: found.Name, Schema: found.SchemaName, Status: found.Status, Plan: found.Plan,
+		TrialEndsAt: found.TrialEndsAt, Existed: true}
+	err := s.owner(ctx, func(tx pgx.Tx, _ *platformdb.Queries) error {
+		if err := s.enter(ctx, tx, found.ID, found.SchemaName, by); err != nil {
+			return err
+		}
+		i, err := tenantdb.New(tx).GetFirstInvitation(ctx, spec.AdminEmail)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		out.Admin, out.Invitation = i.UserID, i.ID
+		return err
+	})
+	return out, err
+}
