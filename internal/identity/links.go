@@ -135,7 +135,7 @@ func LocalPath(next, under, fallback string) string {
 // cleanPath is the path without dot segments or doubled slashes; a path that
 // isn't its own clean form is refused rather than repaired.
 func cleanPath(p string) string {
-	for _, part := range strings.Split(strings.TrimPrefix(p, "/"), "/")[:] {
+	for _, part := range strings.Split(strings.TrimPrefix(p, "/"), "/") {
 		if part == "." || part == ".." {
 			return ""
 		}
