@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
+	"net/url"
 	"reflect"
 	"sort"
 	"strconv"
@@ -30,9 +32,21 @@ type config struct {
 	State         string `env:"CLOISTER_STATE_DIR" envDefault:".cloister"`
 	PGBin         string `env:"CLOISTER_PG_BIN"`
 
-	Host         string        `env:"CLOISTER_HOST" envDefault:"127.0.0.1"`
-	Port         int           `env:"PORT" envDefault:"8080"`
-	ShutdownWait time.Duration `env:"CLOISTER_SHUTDOWN_WAIT" envDefault:"20s"`
+	Host         string         `env:"CLOISTER_HOST" envDefault:"127.0.0.1"`
+	Port         int            `env:"PORT" envDefault:"8080"`
+	BaseURL      string         `env:"CLOISTER_BASE_URL"`
+	Proxies      []netip.Prefix `env:"CLOISTER_TRUSTED_PROXIES"`
+	MetricsAddr  string         `env:"CLOISTER_METRICS_ADDRESS"`
+	ShutdownWait time.Duration  `env:"CLOISTER_SHUTDOWN_WAIT" envDefault:"20s"`
+	Development  bool           `env:"CLOISTER_DEVELOPMENT" envDefault:"false"`
+
+	PoolConns        int           `env:"CLOISTER_POOL_CONNECTIONS" envDefault:"16"`
+	PoolQueue        int           `env:"CLOISTER_POOL_QUEUE" envDefault:"512"`
+	PoolPlain        bool          `env:"CLOISTER_POOL_PLAIN" envDefault:"false"`
+	StatementTimeout time.Duration `env:"CLOISTER_STATEMENT_TIMEOUT" envDefault:"15s"`
+
+	SMTP     secret `env:"CLOISTER_SMTP_URL"`
+	MailFrom string `env:"CLOISTER_MAIL_FROM"`
 
 	LogLevel  logrus.Level `env:"CLOISTER_LOG_LEVEL" envDefault:"info"`
 	LogFormat string       `env:"CLOISTER_LOG_FORMAT" envDefault:"auto"`
@@ -55,6 +69,15 @@ func (s secret) String() string {
 
 // GoString hides the value from %#v.
 func (s secret) GoString() string { return s.String() }
+
+// baseURL is the site's address as people type it; links in letters begin with
+// it.
+func (c config) baseURL() string {
+	if c.BaseURL != "" {
+		return strings.TrimSuffix(c.BaseURL, "/")
+	}
+	return "http://" + c.address()
+}
 
 // address is where the service listens.
 func (c config) address() string { return net.JoinHostPort(c.Host, strconv.Itoa(c.Port)) }
@@ -107,6 +130,22 @@ func (c config) problems() []string {
 			bad(name, "must be at least 1")
 		}
 	}
+	for name, n := range map[string]int{"CLOISTER_POOL_CONNECTIONS": c.PoolConns, "CLOISTER_POOL_QUEUE": c.PoolQueue} {
+		if n < 1 {
+			bad(name, "must be at least 1")
+		}
+	}
+	if c.StatementTimeout <= 0 {
+		bad("CLOISTER_STATEMENT_TIMEOUT", "must be longer than nothing, such as 15s")
+	}
+	if u, err := url.Parse(c.BaseURL); c.BaseURL != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "") {
+		bad("CLOISTER_BASE_URL", "must be like https://clinics.example, without a path")
+	}
+	if c.MetricsAddr != "" {
+		if _, _, err := net.SplitHostPort(c.MetricsAddr); err != nil {
+			bad("CLOISTER_METRICS_ADDRESS", "must be host:port, such as 127.0.0.1:9090")
+		}
+	}
 	if c.MasterKey != "" && c.MasterKeyFile != "" {
 		bad("CLOISTER_MASTER_KEY", "is set together with CLOISTER_MASTER_KEY_FILE; set one of them")
 	}
@@ -151,6 +190,8 @@ func expected(t reflect.Type) string {
 		return "must be error, warning, info or debug"
 	case t.Kind() == reflect.Int || t.Kind() == reflect.Int64:
 		return "must be a whole number"
+	case t == reflect.TypeFor[[]netip.Prefix]():
+		return "must be networks such as 10.0.0.0/8, separated by commas"
 	case t.Kind() == reflect.Bool:
 		return "must be true or false"
 	}

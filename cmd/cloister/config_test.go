@@ -53,13 +53,15 @@ func TestTheTableOfExitCodesIsTheProgram(t *testing.T) {
 func TestWrongConfigurationIsNamedWhole(t *testing.T) {
 	t.Parallel()
 	_, err := loadConfig([]string{"PORT=8o8o", "CLOISTER_LOG_LEVEL=loud", "CLOISTER_SHUTDOWN_WAIT=20", "CLOISTER_LOG_FORMAT=xml",
-		"CLOISTER_MASTER_KEY=hunter2", "CLOISTER_MASTER_KEY_FILE=/etc/key", "CLOISTER_LOG_KEEP=0"})
+		"CLOISTER_MASTER_KEY=hunter2", "CLOISTER_MASTER_KEY_FILE=/etc/key", "CLOISTER_LOG_KEEP=0",
+		"CLOISTER_BASE_URL=clinics.example", "CLOISTER_TRUSTED_PROXIES=ten", "CLOISTER_METRICS_ADDRESS=9090", "CLOISTER_POOL_PLAIN=si"})
 	var ce *configError
 	if !errors.As(err, &ce) {
 		t.Fatalf("error: %v", err)
 	}
 	for _, name := range []string{"PORT: must be a whole number", "CLOISTER_LOG_LEVEL: must be error", "CLOISTER_SHUTDOWN_WAIT: must be a duration",
-		"CLOISTER_LOG_FORMAT: must be auto", "CLOISTER_MASTER_KEY: is set together", "CLOISTER_LOG_KEEP: must be at least 1"} {
+		"CLOISTER_LOG_FORMAT: must be auto", "CLOISTER_MASTER_KEY: is set together", "CLOISTER_LOG_KEEP: must be at least 1",
+		"CLOISTER_BASE_URL: must be like", "CLOISTER_TRUSTED_PROXIES: must be networks", "CLOISTER_METRICS_ADDRESS: must be host:port", "CLOISTER_POOL_PLAIN: must be true"} {
 		if !strings.Contains(err.Error(), name) {
 			t.Errorf("no word of %q in\n%v", name, err)
 		}
@@ -79,8 +81,8 @@ func TestDefaultsAndEmptyVariables(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if bare != empty {
-		t.Errorf("empty variables are not like absent ones: %v, %v", bare, empty)
+	if diff := cmp.Diff(bare, empty); diff != "" {
+		t.Errorf("empty variables are not like absent ones: %s", diff)
 	}
 	if bare.address() != "127.0.0.1:8080" {
 		t.Errorf("listens on %s", bare.address())
@@ -128,5 +130,37 @@ func TestTheLogGoesToItsFileAndTurns(t *testing.T) {
 	}
 	if !strings.HasPrefix(string(raw), `{"level":"info","message":"xxx`) {
 		t.Errorf("a line begins %.60s", raw)
+	}
+}
+
+// Containers get the same variables as the program without them.
+func TestContainersUseTheSameVariables(t *testing.T) {
+	t.Parallel()
+	fields, err := env.GetFieldParams(&config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := map[string]bool{"POSTGRES_DB": true, "POSTGRES_PASSWORD": true, "POSTGRES_INITDB_ARGS": true, "CLOISTER_VERSION": true}
+	for _, f := range fields {
+		known[f.Key] = true
+	}
+	for file, variable := range map[string]string{
+		"docker-compose.yml": `(?m)^ +([A-Z][A-Z_]+): |\$\{([A-Z_]+)`,
+		"Dockerfile":         `(?m)(?:^ENV| )\b([A-Z][A-Z_]+)=`,
+	} {
+		raw, err := os.ReadFile(filepath.Join("..", "..", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := regexp.MustCompile(variable).FindAllStringSubmatch(string(raw), -1)
+		if len(found) < 4 {
+			t.Errorf("%s: only %d variables", file, len(found))
+		}
+		for _, m := range found {
+			name := strings.Join(m[1:], "")
+			if !known[name] && name != "VERSION" && name != "CGO_ENABLED" {
+				t.Errorf("%s sets %s, which the program doesn't read", file, name)
+			}
+		}
 	}
 }

@@ -41,6 +41,8 @@ func TestExitCodesOfTheCommandLine(t *testing.T) {
 		{args: []string{"fly"}, code: exitUsage, says: `unknown command "fly"`},
 		{args: []string{"--fly"}, code: exitUsage, says: "--fly"},
 		{args: []string{"serve"}, env: []string{"PORT=eighty"}, code: exitConfig, says: "PORT: must be a whole number"},
+		{args: []string{"health"}, env: []string{"PORT=1"}, code: exitFailed, says: "no answer"},
+		{args: []string{"postgres"}, env: []string{"CLOISTER_PG_BIN=/nowhere"}, code: exitConfig, says: "CLOISTER_PG_BIN=/nowhere"},
 		{args: []string{"serve"}, env: []string{"PORT=1", "CLOISTER_HOST=192.0.2.1"}, code: exitConfig, says: "cannot listen on 192.0.2.1:1"},
 	} {
 		code, stdout, stderr := program(t, c.env, c.args...)

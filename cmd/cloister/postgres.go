@@ -35,8 +35,12 @@ func newPostgres(env []string) *cobra.Command {
 // findPostgres looks for server programs: the system's, or what `make` put
 // into the checkout by npm.
 func findPostgres(ctx context.Context, c config) (pg.Binaries, error) {
-	return pg.Find(ctx, pg.Lookup{Dir: c.PGBin, NodeModules: []string{
+	b, err := pg.Find(ctx, pg.Lookup{Dir: c.PGBin, NodeModules: []string{
 		filepath.Join(c.State, "node_modules"),
 		filepath.Join("tools", "postgres", "node_modules"),
 	}})
+	if err != nil && c.PGBin != "" {
+		err = &configError{[]string{err.Error()}}
+	}
+	return b, err
 }
