@@ -358,10 +358,34 @@ declare
   n text;
 begin
   new.registered_on := coalesce(new.registered_on, platform.clinic_today());
+  if new.number <> '' and current_setting('role') = 'cloister_jobs' then
+    return new; -- from a block of reserve_patients
+  end if;
   perform platform.take_quota('patients', 1);
   n := platform.next_number(tg_table_schema, 'patient', to_char(new.registered_on, 'YYYY'))::text;
   new.number := 'PT-' || to_char(new.registered_on, 'YYYY') || '-' || lpad(n, greatest(5, length(n)), '0');
   return new;
+end
+$$;
+
+-- reserve_patients takes n numbers of a year and their quota at once and gives
+-- the first. An import needs it: a transaction that updates the two counting
+-- rows for each of its patients walks over all its own dead versions of them.
+create function platform.reserve_patients(year text, n integer) returns bigint
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  home   text;
+  last_n bigint;
+begin
+  select s.schema_name into home from platform.schemas s where s.clinic_id = platform.current_clinic() and s.state = 'assigned';
+  if home is null or n is null or n < 1 or year !~ '^[0-9]{4}$' then
+    raise exception 'a block of numbers needs a signed clinic, a year and a count' using errcode = '22023';
+  end if;
+  perform platform.take_quota('patients', n);
+  execute format('insert into %I.counters as c (clinic_id, kind, period, value) values ($1, ''patient'', $2, $3) '
+                 'on conflict (kind, period) do update set value = c.value + $3 returning value', home)
+    into last_n using platform.current_clinic(), year, n;
+  return last_n - n + 1;
 end
 $$;
 
@@ -669,6 +693,7 @@ begin
     to cloister_clinic_admin, cloister_doctor, cloister_nurse, cloister_receptionist, cloister_lab_technician, cloister_patient, cloister_jobs;
   grant execute on function platform.search_patients(text, text, text, integer)
     to cloister_clinic_admin, cloister_doctor, cloister_nurse, cloister_receptionist, cloister_lab_technician, cloister_jobs;
+  grant execute on function platform.reserve_patients(text, integer) to cloister_jobs;
   grant execute on function platform.gate_session(bytea), platform.gate_signin(text), platform.gate_operator_session(bytea), platform.gate_operator_signin(text)
     to cloister_gate;
   grant execute on function platform.resolve_clinic(text), platform.find_clinics(text, integer) to cloister_app;
@@ -680,6 +705,6 @@ $grants$;
 drop trigger trail on platform.clinics;
 drop trigger keep on platform.trail;
 drop function platform.search_patients, platform.gate_operator_signin, platform.gate_operator_session, platform.gate_signin, platform.gate_session,
-  platform.bump, platform.record_move, platform.move_visit, platform.number_token, platform.learn_words, platform.number_patient, platform.count_user,
+  platform.bump, platform.record_move, platform.move_visit, platform.number_token, platform.learn_words, platform.reserve_patients, platform.number_patient, platform.count_user,
   platform.quota_kind, platform.take_quota, platform.next_number, platform.clinic_today, platform.check_walls, platform.record_registry_change,
   platform.record_view, platform.record_change, platform.trail_row, platform.refuse_change, platform.protect, platform.make_schema cascade;
