@@ -394,13 +394,16 @@ $$;
 create function platform.learn_words() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
-  w text;
+  fresh text[];
+  w     text;
 begin
-  if tg_op = 'INSERT' or old.search_key is distinct from new.search_key then
-    foreach w in array string_to_array(btrim(new.search_key), ' ') loop
-      if w <> '' then
-        execute format('insert into %I.name_words (word) values ($1) on conflict (word) do nothing', tg_table_schema) using w;
-      end if;
+  if btrim(new.search_key) <> '' and (tg_op = 'INSERT' or old.search_key is distinct from new.search_key) then
+    -- Most words are known; asking for all at once is cheaper than trying each.
+    execute format('select array(select distinct u.w from unnest($1) u(w) where u.w <> '''' '
+                   'and not exists (select from %I.name_words v where v.word = u.w))', tg_table_schema)
+      into fresh using string_to_array(btrim(new.search_key), ' ');
+    foreach w in array fresh loop
+      execute format('insert into %I.name_words (word) values ($1) on conflict (word) do nothing', tg_table_schema) using w;
     end loop;
   end if;
   return null;

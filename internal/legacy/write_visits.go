@@ -1,0 +1,67 @@
+package legacy
+
+import (
+	"context"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/cloister-health/cloister/db/tenantdb"
+)
+
+// oldDepartment is where the older system's visits stand: it kept neither a
+// doctor nor a department with them. It is not active, so nobody is sent there.
+const oldDepartment = "Older system"
+
+// visits writes history as it was: no token, no doctor, no end.
+func (w *writer) visits(ctx context.Context) error {
+	type written struct {
+		id uuid.UUID
+		v  *Visit
+	}
+	var fresh []written
+	for i := range w.plan.Visits {
+		if _, done := w.found("hospital_patientvisit", w.plan.Visits[i].ID); !done {
+			fresh = append(fresh, written{newID(), &w.plan.Visits[i]})
+		}
+	}
+	if len(fresh) == 0 {
+		return nil
+	}
+	department, err := w.department(ctx)
+	if err != nil {
+		return err
+	}
+	// The newest first: then a patient's last visit is set once and not again
+	// and again.
+	tasks := make([]task, 0, len(fresh))
+	for i := len(fresh) - 1; i >= 0; i-- {
+		id, v := fresh[i].id, fresh[i].v
+		tasks = append(tasks, func(ctx context.Context, q *tenantdb.Queries) error {
+			err := q.InsertImportedVisit(ctx, tenantdb.InsertImportedVisitParams{
+				ID: id, PatientID: w.patients[v.Patient], DepartmentID: orNull(department), Day: v.Day, Kind: v.Kind, Purpose: v.Purpose,
+				Note: v.Note.Reveal(), State: v.State, StateReason: v.Reason, ArrivedAt: v.Arrived, CreatedBy: orNull(w.users[v.By]),
+			})
+			if err != nil {
+				return err
+			}
+			return remember(ctx, q, "visits", id, "hospital_patientvisit", v.ID, nil)
+		})
+	}
+	return w.all(ctx, "visits", tasks)
+}
+
+// department finds the department of old visits or makes it.
+func (w *writer) department(ctx context.Context) (uuid.UUID, error) {
+	has, err := w.q.ListDepartmentsForImport(ctx)
+	if err != nil {
+		return uuid.Nil, err
+	}
+	for _, d := range has {
+		if strings.EqualFold(d.Name, oldDepartment) {
+			return d.ID, nil
+		}
+	}
+	id := newID()
+	return id, w.q.InsertImportedDepartment(ctx, tenantdb.InsertImportedDepartmentParams{ID: id, Name: oldDepartment})
+}
