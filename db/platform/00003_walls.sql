@@ -359,7 +359,14 @@ declare
 begin
   new.registered_on := coalesce(new.registered_on, platform.clinic_today());
   if new.number <> '' and current_setting('role') = 'cloister_jobs' then
-    return new; -- from a block of reserve_patients
+    -- From a block of reserve_patients, which has counted it; the unique index
+    -- keeps it from being given twice.
+    execute format('select value::text from %I.counters where kind = ''patient'' and period = $1', tg_table_schema)
+      into n using to_char(new.registered_on, 'YYYY');
+    if new.number !~ ('^PT-' || to_char(new.registered_on, 'YYYY') || '-[0-9]{5,12}$') or coalesce(n, '0')::bigint < substr(new.number, 9)::bigint then
+      raise exception 'the number is not from a reserved block' using errcode = '23514', constraint = 'patients_number_reserved';
+    end if;
+    return new;
   end if;
   perform platform.take_quota('patients', 1);
   n := platform.next_number(tg_table_schema, 'patient', to_char(new.registered_on, 'YYYY'))::text;

@@ -2,135 +2,21 @@ package legacy_test
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/sirupsen/logrus"
 
+	"github.com/cloister-health/cloister/internal/access"
 	"github.com/cloister-health/cloister/internal/apperr"
 	"github.com/cloister-health/cloister/internal/legacy"
 	"github.com/cloister-health/cloister/internal/testkit"
 	"github.com/cloister-health/cloister/tenants"
 )
-
-// world is a test's own database with a way in.
-type world struct {
-	*testkit.DB
-	db   *tenants.DB
-	log  *strings.Builder
-	conn *pgx.Conn // superuser's
-}
-
-func newWorld(t testing.TB) *world {
-	t.Helper()
-	w := &world{DB: testkit.New(t), log: &strings.Builder{}}
-	log := logrus.New()
-	log.SetOutput(w.log)
-	log.SetLevel(logrus.TraceLevel)
-	var err error
-	w.db, err = tenants.Open(t.Context(), tenants.Config{DSN: w.App, ScopeKey: testkit.ScopeKey(), KeyID: 1, Log: log, Pool: tenants.PoolConfig{MaxConns: 2}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(w.db.Close)
-	w.conn = testkit.Conn(t, w.Admin)
-	return w
-}
-
-func (w *world) clinic(t testing.TB, slug string) *tenants.Clinic {
-	t.Helper()
-	clinic, outcome, err := w.db.Resolve(t.Context(), slug)
-	if err != nil || outcome != tenants.Active {
-		t.Fatalf("%s: %v, %v", slug, outcome, err)
-	}
-	return clinic
-}
-
-// rows gives a query's rows as text, to be compared.
-func (w *world) rows(t testing.TB, sql string, args ...any) []string {
-	t.Helper()
-	rows, err := w.conn.Query(context.Background(), sql, args...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (string, error) {
-		values, err := r.Values()
-		return fmt.Sprint(values...), err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out
-}
-
-func (w *world) one(t testing.TB, sql string, args ...any) string {
-	t.Helper()
-	rows := w.rows(t, sql, args...)
-	if len(rows) != 1 {
-		t.Fatalf("%s: %d rows", sql, len(rows))
-	}
-	return rows[0]
-}
-
-// tables lists the tables of a schema.
-func (w *world) tables(t testing.TB, schema string) []string {
-	t.Helper()
-	return w.rows(t, "select tablename from pg_tables where schemaname = $1 order by 1", schema)
-}
-
-// content is a digest of every table of a schema.
-func (w *world) content(t testing.TB, schema string) map[string]string {
-	t.Helper()
-	out := map[string]string{}
-	for _, table := range w.tables(t, schema) {
-		name := pgx.Identifier{schema, table}.Sanitize()
-		out[table] = w.one(t, "select count(*) || ' ' || coalesce(md5(string_agg(r::text, '' order by r::text)), '') from "+name+" r")
-	}
-	return out
-}
-
-// emptied makes a clinic of the test world one that was just founded.
-func (w *world) emptied(t testing.TB, schema string) {
-	t.Helper()
-	var all []string
-	for _, table := range w.tables(t, schema) {
-		if table != "settings" {
-			all = append(all, pgx.Identifier{schema, table}.Sanitize())
-		}
-	}
-	w.Exec(t, "set session_replication_role = replica; truncate "+strings.Join(all, ", ")+
-		"; delete from platform.usage where clinic_id = (select clinic_id from platform.schemas where schema_name = '"+schema+"')")
-}
-
-var mediaFolder = filepath.Join("testdata", "legacy_media")
-
-func testPlan(t testing.TB) *legacy.Plan {
-	t.Helper()
-	file, err := legacy.Read(t.Context(), filepath.Join("testdata", "legacy.sqlite3"), legacy.DefaultLimits())
-	if err != nil {
-		t.Fatal(err)
-	}
-	plan, err := legacy.PlanOf(file, importDay)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return plan
-}
-
-func (w *world) imported(t testing.TB, slug string, o legacy.Options) legacy.Report {
-	t.Helper()
-	report, err := legacy.Import(t.Context(), w.db, w.clinic(t, slug), testPlan(t), o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return report
-}
 
 func TestImport(t *testing.T) {
 	t.Parallel()
@@ -472,36 +358,55 @@ func TestTwoAtOnce(t *testing.T) {
 	}
 }
 
-// passwords are the password values of the file, read without the importer.
-func passwords(t testing.TB) []string {
-	t.Helper()
-	var out []string
-	for _, sql := range []string{"SELECT password FROM hospital_user", "SELECT default_password FROM hospital_patient WHERE default_password <> ''"} {
-		out = append(out, column(t, sql)...)
-	}
-	return out
-}
-
-// column reads a query of the file's own.
-func column(t testing.TB, query string) []string {
-	t.Helper()
-	db, err := sql.Open("sqlite", "file:testdata/legacy.sqlite3?mode=ro&immutable=1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	rows, err := db.Query(query)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer rows.Close()
-	var out []string
-	for rows.Next() {
-		var s string
-		if err := rows.Scan(&s); err != nil {
+// TestDeskGoesOn: after an import reception finds patients by the old number and
+// the next registration takes the next number.
+func TestDeskGoesOn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.emptied(t, "clinic_alpha")
+	w.imported(t, "alpha", legacy.Options{})
+	tx := w.As(t, testkit.Alpha, access.Receptionist)
+	var names []string
+	for _, search := range [][]any{{"", "", "PT3-2026-62932"}, {" devki", "", ""}, {"", "00000087", ""}, {" सुनंदा", "", ""}} {
+		rows, err := tx.Query(t.Context(), "select full_name from platform.search_patients($1, $2, $3, 5)", search...)
+		if err != nil {
 			t.Fatal(err)
 		}
-		out = append(out, s)
+		found, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err != nil {
+			t.Fatal(err)
+		}
+		names = append(names, found...)
 	}
-	return out
+	if diff := cmp.Diff([]string{"Devki Pingale", "Devki Pingale", "Devki Pingale", "सुनंदा वाघधरे"}, names); diff != "" {
+		t.Errorf("found (-want +got):\n%s", diff)
+	}
+	var number string
+	if err := tx.QueryRow(t.Context(), "insert into patients (id, number, first_name, registered_on) values ($1, 'PT-2026-00007', 'Asha', '2026-05-01') returning number",
+		uuid.New()).Scan(&number); err != nil {
+		t.Fatal(err)
+	}
+	if number != "PT-2026-00077" {
+		t.Errorf("the desk's next patient has number %s", number)
+	}
+}
+
+// TestNumbersOutsideTheBlock: scheduled work may give only numbers that it reserved.
+func TestNumbersOutsideTheBlock(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for number, want := range map[string]bool{"PT-2031-00001": true, "PT-2031-00002": true, "PT-2031-00003": false, "PT-2030-00001": false, "X": false} {
+		tx := w.As(t, testkit.Alpha, access.Jobs)
+		var first int64
+		if err := tx.QueryRow(t.Context(), "select platform.reserve_patients('2031', 2)").Scan(&first); err != nil || first != 1 {
+			t.Fatalf("first number %d, %v", first, err)
+		}
+		_, err := tx.Exec(t.Context(), "insert into patients (id, number, first_name, registered_on) values ($1, $2, 'Asha', '2031-01-01')", uuid.New(), number)
+		if (err == nil) != want {
+			t.Errorf("%s: %v, want it taken: %v", number, err, want)
+		}
+		if err := tx.Rollback(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
