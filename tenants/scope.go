@@ -32,6 +32,7 @@ func (a Actor) text() string { return string(a.Kind) + ":" + a.ID.String() }
 type Scope struct {
 	Clinic    *Clinic // nil only for an operator
 	Actor     Actor
+	Session   uuid.UUID // of the signed-in person, all zero for others; it opens nothing
 	RequestID string
 	Address   string
 	Reason    string // why the record was opened, when one had to be given

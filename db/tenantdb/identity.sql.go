@@ -52,6 +52,7 @@ func (q *Queries) CountRecentResets(ctx context.Context, userID uuid.UUID) (int3
 const findUserForReset = `-- name: FindUserForReset :one
 select id, username, coalesce(email, '')::text as email, full_name, role from users
 where active and (username = $1::text or email = $1::text)
+for update
 `
 
 type FindUserForResetRow struct {
@@ -62,7 +63,8 @@ type FindUserForResetRow struct {
 	Role     string
 }
 
-// Under cloister_jobs: whom a forgotten password belongs to.
+// Under cloister_jobs: whom a forgotten password belongs to. The row is locked,
+// so that links asked for at once are counted one after the other.
 func (q *Queries) FindUserForReset(ctx context.Context, login string) (FindUserForResetRow, error) {
 	row := q.db.QueryRow(ctx, findUserForReset, login)
 	var i FindUserForResetRow

@@ -171,7 +171,7 @@ func (rt *Router) admit(w http.ResponseWriter, r *http.Request, row *Route, info
 		return nil, err
 	}
 	if who != nil {
-		ctx = tenants.WithScope(ctx, tenants.Scope{Clinic: c, Actor: who.Actor, RequestID: info.RequestID, Address: info.Address, Reason: who.Reason})
+		ctx = tenants.WithScope(ctx, tenants.Scope{Clinic: c, Actor: who.Actor, Session: who.Session, RequestID: info.RequestID, Address: info.Address, Reason: who.Reason})
 	}
 	if outcome != tenants.Active && !row.Closed {
 		return rt.shut(w, r.WithContext(ctx), info)
@@ -198,7 +198,7 @@ func (rt *Router) admitOperator(w http.ResponseWriter, r *http.Request, row *Rou
 		}
 		return ctx, nil
 	}
-	return tenants.WithScope(ctx, tenants.Scope{Actor: who.Actor, RequestID: info.RequestID, Address: info.Address}), nil
+	return tenants.WithScope(ctx, tenants.Scope{Actor: who.Actor, Session: who.Session, RequestID: info.RequestID, Address: info.Address}), nil
 }
 
 func (rt *Router) allow(row *Route, info *Info) error {

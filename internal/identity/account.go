@@ -24,33 +24,33 @@ type NewPassword struct {
 // sessions and begins a new one, whose cookie Begin writes. Codes: invalid
 // (current, password, again), unauthenticated, throttled, unavailable.
 func (s *Service) ChangePassword(ctx context.Context, n NewPassword) (SignedIn, error) {
-	ses, err := me(ctx)
+	sc, err := me(ctx)
 	if err != nil {
 		return SignedIn{}, err
 	}
-	sc, _ := tenants.ScopeFrom(ctx)
-	if err := checkNew(n.Password, n.Again, ses.Name, sc.Clinic.Name); err != nil {
+	user := sc.Actor.ID
+	if err := checkNew(n.Password, n.Again, sc.Actor.Name, sc.Clinic.Name); err != nil {
 		return SignedIn{}, err
 	}
 	if err := s.allow(ctx, sc.Clinic.ID.String()+"|"+sc.Address); err != nil {
 		return SignedIn{}, err
 	}
-	if err := s.prove(ctx, sc, ses, n.Current); err != nil {
+	if err := s.prove(ctx, sc, n.Current); err != nil {
 		return SignedIn{}, err
 	}
 	hash, err := s.hash(ctx, n.Password)
 	if err != nil {
 		return SignedIn{}, err
 	}
-	err = s.end(ctx, ses.UserID, func(ctx context.Context, q *tenantdb.Queries) error {
-		k, err := q.SetPassword(ctx, tenantdb.SetPasswordParams{PasswordHash: hash, ID: ses.UserID})
+	err = s.end(ctx, user, func(ctx context.Context, q *tenantdb.Queries) error {
+		k, err := q.SetPassword(ctx, tenantdb.SetPasswordParams{PasswordHash: hash, ID: user})
 		if err != nil {
 			return err
 		}
 		if k != 1 {
 			return apperr.New(apperr.Unauthenticated, "error.signed_out", "Sign in first")
 		}
-		_, err = q.RevokeSessionsOfUser(ctx, tenantdb.RevokeSessionsOfUserParams{UserID: ses.UserID})
+		_, err = q.RevokeSessionsOfUser(ctx, tenantdb.RevokeSessionsOfUserParams{UserID: user})
 		return err
 	})
 	if err != nil {
@@ -70,11 +70,11 @@ func checkNew(pw, again string, context ...string) error {
 }
 
 // prove asks the person who is signed in for their password again.
-func (s *Service) prove(ctx context.Context, sc tenants.Scope, ses Session, pw string) error {
+func (s *Service) prove(ctx context.Context, sc tenants.Scope, pw string) error {
 	began := time.Now()
 	var row tenantdb.GateReauthRow
 	err := tenants.Write(tenants.WithScope(ctx, gate(sc)), s.db, func(ctx context.Context, tx *tenants.Tx) (err error) {
-		row, err = tx.Q().GateReauth(ctx, ses.UserID)
+		row, err = tx.Q().GateReauth(ctx, sc.Actor.ID)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return nil
 		}
@@ -115,7 +115,7 @@ type Preferences struct {
 // SetPreferences keeps the preferences of the person who asks. Codes: invalid
 // (language, theme, density), unauthenticated.
 func (s *Service) SetPreferences(ctx context.Context, pr Preferences) error {
-	ses, err := me(ctx)
+	sc, err := me(ctx)
 	if err != nil {
 		return err
 	}
@@ -126,8 +126,8 @@ func (s *Service) SetPreferences(ctx context.Context, pr Preferences) error {
 	if err := p.Err(); err != nil {
 		return err
 	}
-	return s.end(ctx, ses.UserID, func(ctx context.Context, q *tenantdb.Queries) error {
-		_, err := q.SetPreferences(ctx, tenantdb.SetPreferencesParams{ID: ses.UserID, Language: pr.Language, Theme: pr.Theme,
+	return s.end(ctx, sc.Actor.ID, func(ctx context.Context, q *tenantdb.Queries) error {
+		_, err := q.SetPreferences(ctx, tenantdb.SetPreferencesParams{ID: sc.Actor.ID, Language: pr.Language, Theme: pr.Theme,
 			Density: pr.Density, SingleKeys: pr.SingleKeys})
 		return err
 	})

@@ -3,7 +3,6 @@ package identity_test
 import (
 	"context"
 	"encoding/base64"
-	"net/url"
 	"regexp"
 	"strings"
 	"sync"
@@ -194,50 +193,6 @@ func TestForgotIsThrottled(t *testing.T) {
 	if !apperr.Is(err, apperr.Throttled) {
 		t.Error(err)
 	}
-}
-
-func TestLocalPath(t *testing.T) {
-	t.Parallel()
-	const under, home = "/clinic/alpha", "/clinic/alpha/"
-	for next, want := range map[string]string{
-		"/clinic/alpha":                   "/clinic/alpha",
-		"/clinic/alpha/queue?line=2#top":  "/clinic/alpha/queue?line=2",
-		"":                                home,
-		"/":                               home,
-		"/clinic/alphabet":                home,
-		"/clinic/beta/queue":              home,
-		"//evil.example/clinic/alpha/":    home,
-		"/\\evil.example":                 home,
-		"/clinic/alpha/../../evil":        home,
-		"/clinic/alpha/%2e%2e/beta":       home,
-		"/clinic/alpha//evil.example":     home,
-		"https://evil.example":            home,
-		"javascript:alert(1)":             home,
-		"/clinic/alpha/\r\nSet-Cookie: x": home,
-		"/clinic/alpha/\tx":               home,
-		"/clinic/alpha/x@evil.example":    "/clinic/alpha/x@evil.example",
-	} {
-		if got := identity.LocalPath(next, under, home); got != want {
-			t.Errorf("%q: %q, want %q", next, got, want)
-		}
-	}
-}
-
-func FuzzLocalPath(f *testing.F) {
-	for _, s := range []string{"/clinic/alpha/x", "//e.example", "/\\e.example", "/clinic/alpha/..%2f..", "/clinic/alpha/%5c%5ce", "https:/e", "/clinic/alpha?u=//e"} {
-		f.Add(s)
-	}
-	base, _ := url.Parse("http://cloister.test/clinic/alpha/login")
-	f.Fuzz(func(t *testing.T, next string) {
-		got := identity.LocalPath(next, "/clinic/alpha", "/clinic/alpha/")
-		u, err := base.Parse(got)
-		if err != nil || u.Host != "cloister.test" || u.Scheme != "http" || (u.Path != "/clinic/alpha" && !strings.HasPrefix(u.Path, "/clinic/alpha/")) {
-			t.Errorf("%q leads to %q (%v)", next, u, err)
-		}
-		if strings.ContainsAny(got, "\r\n\\ ") {
-			t.Errorf("%q gives %q", next, got)
-		}
-	})
 }
 
 func FuzzToken(f *testing.F) {

@@ -111,7 +111,8 @@ func (w *world) signInWith(t *testing.T, c testkit.Clinic, login, pw string) *ht
 func (w *world) cookie(t *testing.T, r *http.Request, in identity.SignedIn) *http.Cookie {
 	t.Helper()
 	rec := httptest.NewRecorder()
-	if err := w.Begin(rec, r, in); err != nil {
+	sc, _ := tenants.ScopeFrom(r.Context())
+	if err := w.Begin(rec, r, sc.Clinic, in); err != nil {
 		t.Fatal(err)
 	}
 	cookies := rec.Result().Cookies()
@@ -121,18 +122,35 @@ func (w *world) cookie(t *testing.T, r *http.Request, in identity.SignedIn) *htt
 	return cookies[0]
 }
 
-// with enters a request that brings a cookie.
+type sessionKey struct{}
+
+// with enters a request that brings a cookie, as the frame does: the context
+// has the person's scope, or the visitor's.
 func with(t *testing.T, s *identity.Service, ctx context.Context, cookies ...*http.Cookie) context.Context {
 	t.Helper()
 	r := httptest.NewRequest(http.MethodGet, "/", nil).WithContext(ctx)
 	for _, c := range cookies {
 		r.AddCookie(&http.Cookie{Name: c.Name, Value: c.Value})
 	}
-	out, err := s.Enter(r)
+	return entered(t, s, r)
+}
+
+func entered(t *testing.T, s *identity.Service, r *http.Request) context.Context {
+	t.Helper()
+	sc, _ := tenants.ScopeFrom(r.Context())
+	ses, ok, err := s.Enter(r, sc)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return out
+	if !ok {
+		return r.Context()
+	}
+	return context.WithValue(tenants.WithScope(r.Context(), ses.In(sc)), sessionKey{}, ses)
+}
+
+func session(ctx context.Context) identity.Session {
+	ses, _ := ctx.Value(sessionKey{}).(identity.Session)
+	return ses
 }
 
 // enter is with at a clinic of the world's own service.
@@ -141,22 +159,14 @@ func (w *world) enter(t *testing.T, c testkit.Clinic, cookies ...*http.Cookie) c
 	return with(t, w.Service, w.at(t, c), cookies...)
 }
 
-// who is the role of a context's session, empty for none. It also checks that
-// the scope and the session agree.
+// who is the role of a context's actor, empty for none.
 func who(t *testing.T, ctx context.Context) access.Role {
 	t.Helper()
 	sc, _ := tenants.ScopeFrom(ctx)
-	ses, ok := identity.SessionFrom(ctx)
-	if !ok {
-		if sc.Actor.Role != "" {
-			t.Fatalf("no session, and yet the actor %+v", sc.Actor)
-		}
-		return ""
+	if sc.Session != session(ctx).ID || sc.Actor.ID != session(ctx).Person() {
+		t.Fatalf("session %+v, actor %+v", session(ctx), sc.Actor)
 	}
-	if sc.Actor.ID != ses.Person() || sc.Actor.Role != ses.Role {
-		t.Fatalf("session %+v, actor %+v", ses, sc.Actor)
-	}
-	return ses.Role
+	return sc.Actor.Role
 }
 
 // letters waits for n mails and gives their texts.

@@ -109,39 +109,3 @@ func (l Links) URL(clinic uuid.UUID, slug string, t Token) (string, error) {
 	}
 	return l.Base + "/clinic/" + slug + "/password/" + token, nil
 }
-
-// LocalPath gives a path of this site to go on to after a sign-in, or the
-// fallback for anything that could lead elsewhere. under is where it must lie.
-func LocalPath(next, under, fallback string) string {
-	if next == "" || len(next) > 2000 || strings.ContainsAny(next, "\\\t\r\n") || !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") {
-		return fallback
-	}
-	for _, r := range next {
-		if r < 0x20 || r == 0x7f || r > 0x7e {
-			return fallback
-		}
-	}
-	u, err := url.Parse(next)
-	if err != nil || u.IsAbs() || u.Host != "" || u.Opaque != "" || u.User != nil || u.Path != cleanPath(u.Path) {
-		return fallback
-	}
-	if u.Path != under && !strings.HasPrefix(u.Path, strings.TrimRight(under, "/")+"/") {
-		return fallback
-	}
-	u.Fragment, u.RawFragment = "", ""
-	return u.RequestURI()
-}
-
-// cleanPath is the path without dot segments or doubled slashes; a path that
-// isn't its own clean form is refused rather than repaired.
-func cleanPath(p string) string {
-	for _, part := range strings.Split(strings.TrimPrefix(p, "/"), "/") {
-		if part == "." || part == ".." {
-			return ""
-		}
-	}
-	if strings.Contains(p, "//") {
-		return ""
-	}
-	return p
-}

@@ -41,45 +41,46 @@ type OperatorSession struct {
 // EndsAt is when the session ends if nothing is done.
 func (o OperatorSession) EndsAt() time.Time { return o.LastSeenAt.Add(operatorIdle) }
 
-type operatorKey struct{}
-
-// OperatorFrom gives the operator's session of the request.
-func OperatorFrom(ctx context.Context) (OperatorSession, bool) {
-	o, ok := ctx.Value(operatorKey{}).(OperatorSession)
-	return o, ok
+// In gives the scope of the operator at work.
+func (o OperatorSession) In(sc tenants.Scope) tenants.Scope {
+	sc.Clinic, sc.Session = nil, o.ID
+	sc.Actor = tenants.Actor{Kind: access.Operator, ID: o.OperatorID, Role: access.Platform, Name: o.Name}
+	return sc
 }
 
-func withOperator(ctx context.Context, o OperatorSession) context.Context {
-	sc, _ := tenants.ScopeFrom(ctx)
-	sc.Clinic = nil
-	sc.Actor = tenants.Actor{Kind: access.Operator, ID: o.OperatorID, Role: access.Platform, Name: o.Name}
-	return context.WithValue(tenants.WithScope(ctx, sc), operatorKey{}, o)
+// operator gives the scope of the operator who asks.
+func operator(ctx context.Context) (tenants.Scope, error) {
+	sc, ok := tenants.ScopeFrom(ctx)
+	if !ok || sc.Actor.Kind != access.Operator || sc.Actor.ID == uuid.Nil {
+		return tenants.Scope{}, apperr.New(apperr.Unauthenticated, "error.signed_out", "Sign in first")
+	}
+	return sc, nil
 }
 
 // EnterPlatform is Enter for operators. Their sessions are not remembered
 // between requests: they are few.
-func (s *Service) EnterPlatform(r *http.Request) (context.Context, error) {
+func (s *Service) EnterPlatform(r *http.Request, sc tenants.Scope) (OperatorSession, bool, error) {
 	ctx := r.Context()
 	for _, hash := range tokensOf(r, OperatorCookie) {
 		o, ok, err := s.findOperator(ctx, hash[:])
 		if err != nil {
-			return ctx, err
+			return OperatorSession{}, false, err
 		}
 		if !ok {
 			continue
 		}
-		in := withOperator(ctx, o)
 		if passive(r) || time.Since(o.LastSeenAt) < touchAfter {
-			return in, nil
+			return o, true, nil
 		}
-		err = tenants.PlatformWrite(in, s.db, func(ctx context.Context, tx *tenants.PlatformTx) error {
-			_, err := tx.Q().TouchOperatorSession(ctx, o.ID)
+		var n int64
+		err = tenants.PlatformWrite(tenants.WithScope(ctx, o.In(sc)), s.db, func(ctx context.Context, tx *tenants.PlatformTx) (err error) {
+			n, err = tx.Q().TouchOperatorSession(ctx, o.ID)
 			return err
 		})
 		o.LastSeenAt = time.Now()
-		return withOperator(ctx, o), err
+		return o, n == 1, err
 	}
-	return ctx, nil
+	return OperatorSession{}, false, nil
 }
 
 func (s *Service) findOperator(ctx context.Context, hash []byte) (OperatorSession, bool, error) {
@@ -128,17 +129,17 @@ func (s *Service) SignInOperator(ctx context.Context, c Credentials) (OperatorSe
 		s.log.WithField("address", sc.Address).Info("An operator's sign-in was refused")
 		return OperatorSession{}, s.refuse(ctx, began)
 	}
-	return s.beginOperator(ctx, row.OperatorID, sc.Address, c.Agent)
+	return s.beginOperator(ctx, sc, row.OperatorID, c.Agent)
 }
 
-func (s *Service) beginOperator(ctx context.Context, operator uuid.UUID, address, agent string) (OperatorSession, error) {
+func (s *Service) beginOperator(ctx context.Context, sc tenants.Scope, operator uuid.UUID, agent string) (OperatorSession, error) {
 	id, err := uuid.NewV7()
 	if err != nil {
 		return OperatorSession{}, err
 	}
 	token, hash := newToken()
 	o := OperatorSession{ID: id, OperatorID: operator}
-	err = tenants.PlatformWrite(withOperator(ctx, o), s.db, func(ctx context.Context, tx *tenants.PlatformTx) error {
+	err = tenants.PlatformWrite(tenants.WithScope(ctx, o.In(sc)), s.db, func(ctx context.Context, tx *tenants.PlatformTx) error {
 		n, err := tx.Q().ClearOperatorFailures(ctx, operator)
 		if err != nil {
 			return err
@@ -147,7 +148,7 @@ func (s *Service) beginOperator(ctx context.Context, operator uuid.UUID, address
 			return refused()
 		}
 		return tx.Q().InsertOperatorSession(ctx, platformdb.InsertOperatorSessionParams{ID: id, OperatorID: operator, TokenHash: hash[:],
-			Address: clip(address, 100), Agent: clip(agent, 300)})
+			Address: clip(sc.Address, 100), Agent: clip(agent, 300)})
 	})
 	if err != nil {
 		return OperatorSession{}, err
@@ -170,12 +171,12 @@ func (s *Service) SignOutOperator(w http.ResponseWriter, r *http.Request) error 
 	opt := s.store.options(PlatformPath)
 	opt.MaxAge = -1
 	http.SetCookie(w, sessions.NewCookie(OperatorCookie, "", opt))
-	o, ok := OperatorFrom(r.Context())
-	if !ok {
-		return nil
+	sc, err := operator(r.Context())
+	if err != nil {
+		return nil // signed out already
 	}
 	return tenants.PlatformWrite(r.Context(), s.db, func(ctx context.Context, tx *tenants.PlatformTx) error {
-		_, err := tx.Q().RevokeOperatorSession(ctx, o.ID)
+		_, err := tx.Q().RevokeOperatorSession(ctx, sc.Session)
 		return err
 	})
 }
@@ -183,9 +184,9 @@ func (s *Service) SignOutOperator(w http.ResponseWriter, r *http.Request) error 
 // SetOperatorPreferences keeps how an operator likes the pages. Codes: invalid
 // (language, theme), unauthenticated.
 func (s *Service) SetOperatorPreferences(ctx context.Context, language, theme string) error {
-	o, ok := OperatorFrom(ctx)
-	if !ok {
-		return apperr.New(apperr.Unauthenticated, "error.signed_out", "Sign in first")
+	sc, err := operator(ctx)
+	if err != nil {
+		return err
 	}
 	var p apperr.Problems
 	oneOf(&p, "language", language, "en", "hi", "mr")
@@ -194,7 +195,7 @@ func (s *Service) SetOperatorPreferences(ctx context.Context, language, theme st
 		return err
 	}
 	return tenants.PlatformWrite(ctx, s.db, func(ctx context.Context, tx *tenants.PlatformTx) error {
-		_, err := tx.Q().SetOperatorPreferences(ctx, platformdb.SetOperatorPreferencesParams{ID: o.OperatorID, Language: language, Theme: theme})
+		_, err := tx.Q().SetOperatorPreferences(ctx, platformdb.SetOperatorPreferencesParams{ID: sc.Actor.ID, Language: language, Theme: theme})
 		return err
 	})
 }

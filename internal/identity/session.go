@@ -51,45 +51,33 @@ func (s Session) actor() tenants.Actor {
 	return tenants.Actor{Kind: access.User, ID: s.UserID, Role: s.Role, Name: s.Name}
 }
 
-type sessionKey struct{}
-
-// SessionFrom gives the session of the request.
-func SessionFrom(ctx context.Context) (Session, bool) {
-	s, ok := ctx.Value(sessionKey{}).(Session)
-	return s, ok
+// In gives the scope of the person at work.
+func (s Session) In(sc tenants.Scope) tenants.Scope {
+	sc.Actor, sc.Session = s.actor(), s.ID
+	return sc
 }
+
+type sessionKey struct{}
 
 // touchAfter is how old the last sign of life may be before it is noted again.
 const touchAfter = time.Minute
 
-// Enter finds the request's session by its cookie and gives the context with
-// the session's actor in the scope. The context must hold the clinic's scope
-// already. Without a session the context comes back as it was, and nothing
-// behind it works; an error means that nobody knows.
-func (s *Service) Enter(r *http.Request) (context.Context, error) {
-	ctx := r.Context()
-	sc, ok := tenants.ScopeFrom(ctx)
-	if !ok || sc.Clinic == nil {
-		return ctx, nil
+// Enter finds the session of a request in the clinic of the scope, by the
+// cookie. False means that nobody is signed in; an error that nobody knows.
+func (s *Service) Enter(r *http.Request, sc tenants.Scope) (Session, bool, error) {
+	if sc.Clinic == nil {
+		return Session{}, false, nil
 	}
-	kept, err := s.store.Get(r, CookieName)
+	kept, err := s.store.New(r.WithContext(tenants.WithScope(r.Context(), sc)), CookieName)
 	if err != nil {
-		return ctx, err
+		return Session{}, false, err
 	}
-	ctx = r.Context() // gorilla/sessions keeps its registry there
 	ses, ok := kept.Values[sessionKey{}].(Session)
-	if !ok {
-		return ctx, nil
+	if !ok || passive(r) {
+		return ses, ok, nil
 	}
-	sc.Actor = ses.actor()
-	ctx = tenants.WithScope(ctx, sc)
-	if !passive(r) {
-		alive, err := s.touch(ctx, &ses)
-		if err != nil || !alive {
-			return r.Context(), err
-		}
-	}
-	return context.WithValue(ctx, sessionKey{}, ses), nil
+	ok, err = s.touch(tenants.WithScope(r.Context(), ses.In(sc)), &ses)
+	return ses, ok, err
 }
 
 // passive reports a request that no person made: a stream, or a page asking by
@@ -154,13 +142,13 @@ func clinicOf(ctx context.Context) uuid.UUID {
 	return uuid.Nil
 }
 
-// me gives the staff session of the context and that it may do something.
-func me(ctx context.Context) (Session, error) {
-	ses, ok := SessionFrom(ctx)
-	if !ok || ses.UserID == uuid.Nil {
-		return Session{}, apperr.New(apperr.Unauthenticated, "error.signed_out", "Sign in first")
+// me gives the scope of the staff member who asks.
+func me(ctx context.Context) (tenants.Scope, error) {
+	sc, ok := tenants.ScopeFrom(ctx)
+	if !ok || sc.Clinic == nil || sc.Actor.Kind != access.User || sc.Actor.ID == uuid.Nil || sc.Session == uuid.Nil {
+		return tenants.Scope{}, apperr.New(apperr.Unauthenticated, "error.signed_out", "Sign in first")
 	}
-	return ses, nil
+	return sc, nil
 }
 
 // Listed is one of a person's living sessions.
@@ -174,16 +162,16 @@ type Listed struct {
 // Sessions lists the living sessions of the person who asks. Codes:
 // unauthenticated.
 func (s *Service) Sessions(ctx context.Context) ([]Listed, error) {
-	ses, err := me(ctx)
+	sc, err := me(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var out []Listed
 	err = tenants.Read(ctx, s.db, func(ctx context.Context, tx *tenants.Tx) error {
-		rows, err := tx.Q().ListSessionsOfUser(ctx, ses.UserID)
+		rows, err := tx.Q().ListSessionsOfUser(ctx, sc.Actor.ID)
 		out = make([]Listed, 0, len(rows))
 		for _, r := range rows {
-			out = append(out, Listed{ID: r.ID, CreatedAt: r.CreatedAt, LastSeenAt: r.LastSeenAt, Address: r.Address, Agent: r.Agent, Current: r.ID == ses.ID})
+			out = append(out, Listed{ID: r.ID, CreatedAt: r.CreatedAt, LastSeenAt: r.LastSeenAt, Address: r.Address, Agent: r.Agent, Current: r.ID == sc.Session})
 		}
 		return err
 	})
@@ -193,12 +181,12 @@ func (s *Service) Sessions(ctx context.Context) ([]Listed, error) {
 // Revoke ends one of the sessions of the person who asks. Codes:
 // unauthenticated, not_found.
 func (s *Service) Revoke(ctx context.Context, id uuid.UUID) error {
-	ses, err := me(ctx)
+	sc, err := me(ctx)
 	if err != nil {
 		return err
 	}
-	return s.end(ctx, ses.UserID, func(ctx context.Context, q *tenantdb.Queries) error {
-		n, err := q.RevokeSession(ctx, tenantdb.RevokeSessionParams{ID: id, UserID: ses.UserID})
+	return s.end(ctx, sc.Actor.ID, func(ctx context.Context, q *tenantdb.Queries) error {
+		n, err := q.RevokeSession(ctx, tenantdb.RevokeSessionParams{ID: id, UserID: sc.Actor.ID})
 		if err == nil && n == 0 {
 			return apperr.New(apperr.NotFound, "error.session.gone", "This session has ended already")
 		}
@@ -209,24 +197,24 @@ func (s *Service) Revoke(ctx context.Context, id uuid.UUID) error {
 // RevokeOthers ends every session of the person who asks but the one that asks.
 // Codes: unauthenticated.
 func (s *Service) RevokeOthers(ctx context.Context) error {
-	ses, err := me(ctx)
+	sc, err := me(ctx)
 	if err != nil {
 		return err
 	}
-	return s.end(ctx, ses.UserID, func(ctx context.Context, q *tenantdb.Queries) error {
-		_, err := q.RevokeSessionsOfUser(ctx, tenantdb.RevokeSessionsOfUserParams{UserID: ses.UserID, Keep: ses.ID})
+	return s.end(ctx, sc.Actor.ID, func(ctx context.Context, q *tenantdb.Queries) error {
+		_, err := q.RevokeSessionsOfUser(ctx, tenantdb.RevokeSessionsOfUserParams{UserID: sc.Actor.ID, Keep: sc.Session})
 		return err
 	})
 }
 
 // SignOut ends the session of the request. Without one it does nothing.
 func (s *Service) SignOut(ctx context.Context) error {
-	ses, err := me(ctx)
+	sc, err := me(ctx)
 	if err != nil {
 		return nil // signed out already
 	}
-	return s.end(ctx, ses.UserID, func(ctx context.Context, q *tenantdb.Queries) error {
-		_, err := q.RevokeSession(ctx, tenantdb.RevokeSessionParams{ID: ses.ID, UserID: ses.UserID})
+	return s.end(ctx, sc.Actor.ID, func(ctx context.Context, q *tenantdb.Queries) error {
+		_, err := q.RevokeSession(ctx, tenantdb.RevokeSessionParams{ID: sc.Session, UserID: sc.Actor.ID})
 		return err
 	})
 }

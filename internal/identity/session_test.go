@@ -74,9 +74,8 @@ func TestRequestsKeepASessionAlive(t *testing.T) {
 		r := httptest.NewRequest(http.MethodGet, "/", nil).WithContext(w.at(t, testkit.Alpha))
 		r.AddCookie(c)
 		mark(r)
-		ctx, err := s.Enter(r)
-		if err != nil || who(t, ctx) != access.Doctor {
-			t.Fatal("a passive request found no session", err)
+		if who(t, entered(t, s, r)) != access.Doctor {
+			t.Fatal("a passive request found no session")
 		}
 	}
 	if a := age(); a < 250 {
@@ -86,7 +85,7 @@ func TestRequestsKeepASessionAlive(t *testing.T) {
 	if a := age(); a > 60 {
 		t.Errorf("a page kept nothing alive: %v s", a)
 	}
-	ses, _ := identity.SessionFrom(ctx)
+	ses := session(ctx)
 	if left := time.Until(ses.EndsAt()); left < 14*time.Minute || left > 15*time.Minute {
 		t.Errorf("the session ends in %v", left)
 	}
@@ -138,7 +137,7 @@ func TestNobodyEndsAnothersSession(t *testing.T) {
 	t.Parallel()
 	w := open(t)
 	doctor, nurse := w.signIn(t, testkit.Alpha, "doctor"), w.signIn(t, testkit.Alpha, "nurse")
-	ses, _ := identity.SessionFrom(w.enter(t, testkit.Alpha, doctor))
+	ses := session(w.enter(t, testkit.Alpha, doctor))
 	err := w.Revoke(w.enter(t, testkit.Alpha, nurse), ses.ID)
 	never := w.Revoke(w.enter(t, testkit.Alpha, nurse), uuid.New())
 	if !apperr.Is(err, apperr.NotFound) || err.Error() != never.Error() {
@@ -168,7 +167,8 @@ func TestSignOut(t *testing.T) {
 	}
 	rec := httptest.NewRecorder()
 	r := httptest.NewRequest(http.MethodPost, "/", nil).WithContext(w.at(t, testkit.Alpha))
-	if err := w.Forget(rec, r); err != nil {
+	sc, _ := tenants.ScopeFrom(r.Context())
+	if err := w.Forget(rec, r, sc.Clinic); err != nil {
 		t.Fatal(err)
 	}
 	if got := rec.Result().Cookies(); len(got) != 1 || got[0].MaxAge >= 0 || got[0].Path != "/clinic/alpha" {
@@ -242,7 +242,7 @@ func TestPreferences(t *testing.T) {
 	if err := w.SetPreferences(ctx, identity.Preferences{Language: "mr", Theme: "dark", Density: "comfortable"}); err != nil {
 		t.Fatal(err)
 	}
-	ses, _ := identity.SessionFrom(w.enter(t, testkit.Alpha, c))
+	ses := session(w.enter(t, testkit.Alpha, c))
 	if ses.Language != "mr" || ses.Theme != "dark" || ses.Density != "comfortable" || ses.SingleKeys {
 		t.Errorf("%+v", ses)
 	}
@@ -269,10 +269,11 @@ func TestOperators(t *testing.T) {
 	}
 	r := httptest.NewRequest(http.MethodGet, "/platform/", nil).WithContext(ctx)
 	r.AddCookie(cookie)
-	in, err := w.EnterPlatform(r)
-	if err != nil {
-		t.Fatal(err)
+	found, ok, err := w.EnterPlatform(r, tenants.Scope{})
+	if err != nil || !ok {
+		t.Fatal(ok, err)
 	}
+	in := tenants.WithScope(ctx, found.In(tenants.Scope{}))
 	if sc, _ := tenants.ScopeFrom(in); sc.Actor.ID != testkit.Operator || sc.Actor.Role != access.Platform || sc.Clinic != nil {
 		t.Errorf("scope %+v", sc)
 	}
@@ -280,10 +281,8 @@ func TestOperators(t *testing.T) {
 	doctor := w.signIn(t, testkit.Alpha, "doctor")
 	r2 := httptest.NewRequest(http.MethodGet, "/platform/", nil).WithContext(ctx)
 	r2.AddCookie(&http.Cookie{Name: identity.OperatorCookie, Value: doctor.Value})
-	if out, _ := w.EnterPlatform(r2); out != nil {
-		if _, ok := identity.OperatorFrom(out); ok {
-			t.Error("a doctor became an operator")
-		}
+	if _, ok, err := w.EnterPlatform(r2, tenants.Scope{}); ok || err != nil {
+		t.Error("a doctor became an operator", err)
 	}
 	if got := who(t, w.enter(t, testkit.Alpha, &http.Cookie{Name: identity.CookieName, Value: cookie.Value})); got != "" {
 		t.Errorf("an operator became %q", got)
@@ -294,10 +293,8 @@ func TestOperators(t *testing.T) {
 	if err := w.SignOutOperator(httptest.NewRecorder(), r.WithContext(in)); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := w.EnterPlatform(r); err != nil {
-		t.Fatal(err)
-	} else if _, ok := identity.OperatorFrom(out); ok {
-		t.Error("signed out and still there")
+	if _, ok, err := w.EnterPlatform(r, tenants.Scope{}); ok || err != nil {
+		t.Error("signed out and still there", err)
 	}
 	for range 5 {
 		_, _ = w.SignInOperator(ctx, identity.Credentials{Login: "operator@cloister.example", Password: other})

@@ -29,6 +29,14 @@ type SignedIn struct {
 	token   Secret
 }
 
+// AtDoor is the context of somebody at a clinic's door, not signed in: enough
+// to sign in and to open a one-time link, and for nothing else.
+func AtDoor(ctx context.Context, clinic *tenants.Clinic, requestID, address string) context.Context {
+	sc, _ := tenants.ScopeFrom(ctx) // whoever is signed in already
+	sc.Clinic, sc.RequestID, sc.Address = clinic, requestID, address
+	return tenants.WithScope(ctx, sc)
+}
+
 // failFloor is the grain of a refusal's time: what differs between a wrong
 // password and an unknown name drowns in it.
 const failFloor = 100 * time.Millisecond

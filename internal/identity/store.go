@@ -112,21 +112,21 @@ func tokensOf(r *http.Request, name string) [][sha256.Size]byte {
 }
 
 // Begin puts the cookie of a session that SignIn began into the answer.
-func (s *Service) Begin(w http.ResponseWriter, r *http.Request, in SignedIn) error {
-	ses, err := s.store.Get(r, CookieName)
-	if err != nil {
-		return err
-	}
+func (s *Service) Begin(w http.ResponseWriter, r *http.Request, clinic *tenants.Clinic, in SignedIn) error {
+	ses := s.cookie(clinic)
 	ses.Values[tokenKey{}] = in.token
 	return ses.Save(r, w)
 }
 
 // Forget takes the session's cookie away.
-func (s *Service) Forget(w http.ResponseWriter, r *http.Request) error {
-	ses, err := s.store.Get(r, CookieName)
-	if err != nil {
-		return err
-	}
+func (s *Service) Forget(w http.ResponseWriter, r *http.Request, clinic *tenants.Clinic) error {
+	ses := s.cookie(clinic)
 	ses.Options.MaxAge = -1
 	return ses.Save(r, w)
+}
+
+func (s *Service) cookie(clinic *tenants.Clinic) *sessions.Session {
+	ses := sessions.NewSession(s.store, CookieName)
+	ses.Options = s.store.options(ClinicPath(clinic.Slug))
+	return ses
 }

@@ -59,9 +59,11 @@ update users set password_hash = @password_hash::text where id = @id and active;
 update users set language = @language, theme = @theme, density = @density, single_keys = @single_keys where id = @id;
 
 -- name: FindUserForReset :one
--- Under cloister_jobs: whom a forgotten password belongs to.
+-- Under cloister_jobs: whom a forgotten password belongs to. The row is locked,
+-- so that links asked for at once are counted one after the other.
 select id, username, coalesce(email, '')::text as email, full_name, role from users
-where active and (username = @login::text or email = @login::text);
+where active and (username = @login::text or email = @login::text)
+for update;
 
 -- name: GetInvitation :one
 select i.id, i.kind, coalesce(i.user_id, '00000000-0000-0000-0000-000000000000'::uuid)::uuid as user_id, i.email, i.created_at, i.expires_at,
