@@ -19,6 +19,7 @@ import (
 
 	"github.com/cloister-health/cloister/internal/apperr"
 	"github.com/cloister-health/cloister/internal/pg"
+	"github.com/cloister-health/cloister/tenants/migrate"
 )
 
 // Exit codes, documented in docs/cli.md.
@@ -72,7 +73,7 @@ func newRoot(env []string) *cobra.Command {
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newServe(env), newHealth(env), newPostgres(env), newVersion())
+	root.AddCommand(newServe(env), newWorker(env), newMigrate(env), newClinic(env), newOperator(env), newHealth(env), newPostgres(env), newVersion())
 	wrapArgs(root)
 	return root
 }
@@ -106,6 +107,7 @@ func exitCode(err error) int {
 	var usage usageError
 	var config *configError
 	var connect *pg.ConnectError
+	var byHand *migrate.ByHandError
 	switch {
 	case err == nil:
 		return exitOK
@@ -113,7 +115,7 @@ func exitCode(err error) int {
 		return exitUsage
 	case errors.As(err, &config):
 		return exitConfig
-	case errors.As(err, &connect), errors.Is(err, pg.ErrNoServer):
+	case errors.As(err, &connect), errors.As(err, &byHand), errors.Is(err, pg.ErrNoServer):
 		return exitDatabase
 	}
 	return exitFailed
