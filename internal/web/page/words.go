@@ -200,3 +200,12 @@ func Ahead(l *locale.Loc, ahead int, wait time.Duration) string {
 func DoctorOption(l *locale.Loc, id, name string, waiting int) ui.Option {
 	return ui.Option{Value: id, Label: l.T("queue.doctor_waiting", "Name", name, "N", strconv.Itoa(waiting))}
 }
+
+// LanguageOptions are the languages, each named in its own script.
+func LanguageOptions() []ui.Option {
+	out := []ui.Option{}
+	for _, code := range locale.Languages() {
+		out = append(out, ui.Option{Value: code, Label: locale.LanguageName(code), Lang: code})
+	}
+	return out
+}
