@@ -16,23 +16,23 @@ import (
 // The session statements, parsed once when a connection is made. Those with
 // values take them as parameters: a literal would make a new text each time.
 //
-// The scope statement gives, before it sets anything, what a session without a
-// transaction must show, so that each transaction proves that the one before it
-// left nothing, at no cost of a statement (see docs/decisions, residue). The
-// order of a target list's evaluation is the order it is written in.
+// The scope statement first looks whether the session shows what it must show
+// between transactions, so that each transaction proves that the one before it
+// left nothing of a scope, at no cost of a statement (see residue.go). AND is
+// evaluated from left to right; the role comes last, since a staff role may not
+// set anything.
 const (
-	sqlScope = `select current_setting('role'), current_setting('search_path'),` +
-		` current_setting('app.clinic_id', true), current_setting('app.actor', true),` +
-		` set_config('search_path', $2, true) is null or set_config('app.clinic_id', $3, true) is null` +
-		` or set_config('app.actor', $4, true) is null or set_config('app.sig', $5, true) is null` +
-		` or set_config('app.request', $6, true) is null or set_config('role', $1, true) is null`
+	sqlScope = `select current_setting('role') = 'none' and current_setting('search_path') in ('', '""')` +
+		` and set_config('search_path', $2, true) is not null and set_config('app.clinic_id', $3, true) is not null` +
+		` and set_config('app.actor', $4, true) is not null and set_config('app.sig', $5, true) is not null` +
+		` and set_config('app.request', $6, true) is not null and set_config('role', $1, true) is not null`
 
 	sqlResidue = `select current_setting('role'), current_setting('search_path'),` +
 		` coalesce(current_setting('app.clinic_id', true), '') || coalesce(current_setting('app.actor', true), '')` +
 		` || coalesce(current_setting('app.sig', true), '') || coalesce(current_setting('app.request', true), ''),` +
 		` (select coalesce(string_agg(name, ' '), '') from pg_catalog.pg_settings where source = 'session'` +
 		`  and name not in ('role', 'search_path')),` +
-		` (select count(*) from pg_catalog.pg_cursors),` +
+		` (select count(*) from pg_catalog.pg_cursors where name <> ''),` +
 		` pg_catalog.pg_my_temp_schema()::bigint,` +
 		` (select count(*) from pg_catalog.pg_locks where locktype = 'advisory' and pid = pg_catalog.pg_backend_pid()),` +
 		` (select count(*) from pg_catalog.pg_prepared_statements where from_sql),` +
@@ -53,6 +53,7 @@ type reply uint8
 
 const (
 	replyCommand reply = iota // BEGIN and its like: only failure matters
+	replyCommit               // its tag says whether it was one
 	replyScope
 	replyParse
 	replyClose
@@ -85,6 +86,7 @@ type conn struct {
 	memory  int64
 	asksMem bool
 	prior   int    // answers owed to the transaction before
+	unsent  bool   // the last COMMIT waits for the next packet
 	bad     string // why it may not be used again; empty while it may
 	dirty   bool   // bad because something was left on it
 }
@@ -153,6 +155,9 @@ func (db *DB) dial(ctx context.Context) (*conn, error) {
 	return c, nil
 }
 
+// asBinary is the result format of the session statements that give a boolean.
+var asBinary = []int16{pgx.BinaryFormatCode}
+
 func (c *conn) owe(k reply, st *stmt) { c.owed = append(c.owed, owed{k, st}) }
 
 // kill marks the connection unusable; the pool closes it.
@@ -186,8 +191,13 @@ func (c *conn) session(name string) {
 	c.owe(replyCommand, nil)
 }
 
+func (c *conn) commit() {
+	c.pl.SendQueryPrepared(stCommit, nil, nil, nil)
+	c.owe(replyCommit, nil)
+}
+
 func (c *conn) scope(e *entry) {
-	c.pl.SendQueryPrepared(stScope, e.params[:], nil, nil)
+	c.pl.SendQueryPrepared(stScope, e.params[:], nil, asBinary)
 	c.owe(replyScope, nil)
 }
 
@@ -200,6 +210,7 @@ func (c *conn) sync() {
 
 // send writes everything queued in one packet.
 func (c *conn) send() error {
+	c.unsent = false
 	if err := c.pl.Flush(); err != nil {
 		c.kill("write")
 		return err
@@ -241,8 +252,13 @@ func (c *conn) next() (owed, *pgconn.ResultReader, error) {
 		case replyResidue:
 			return o, nil, c.readResidue(r)
 		}
-		if _, err = r.Close(); err != nil {
+		tag, err := r.Close()
+		if err != nil {
 			return o, nil, c.failed(err)
+		}
+		if o.kind == replyCommit && tag.String() != "COMMIT" {
+			c.soil("transaction that failed")
+			return o, nil, errDirty
 		}
 	case *pgconn.StatementDescription:
 		if o.kind == replyParse {

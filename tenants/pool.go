@@ -26,6 +26,7 @@ type pool struct {
 	slots   []*slot
 	queue   waiter // ring: queue.next is the oldest
 	waiting int
+	count   uint64 // of releases
 	closed  bool
 	busy    sync.WaitGroup
 }
@@ -38,7 +39,8 @@ type slot struct {
 	busy     bool
 	touched  map[uuid.UUID]struct{} // clinics that c knows
 	last     uuid.UUID
-	released time.Time
+	released uint64 // the pool's count of releases at its last
+	idle     *time.Timer
 }
 
 // waiter is a caller without a connection.
@@ -50,17 +52,18 @@ type waiter struct {
 	prev, next *waiter
 }
 
-// hot is how soon after its release a home may still be busy with the end of
-// its last transaction, which the server does after it has answered. A clinic
-// that comes back that soon alternates between its homes.
-const hot = time.Millisecond
+// linger is how long a connection that came free keeps the COMMIT of a read back
+// for its next packet.
+const linger = time.Millisecond
 
 var errClosed = errors.New("tenants: the pool is closed")
 
 func newPool(conf PoolConfig, dial func(context.Context) (*conn, error), m *meter) *pool {
 	p := &pool{conf: conf, dial: dial, meter: m, slots: make([]*slot, conf.MaxConns)}
 	for i := range p.slots {
-		p.slots[i] = &slot{n: i, touched: map[uuid.UUID]struct{}{}}
+		s := &slot{n: i, touched: map[uuid.UUID]struct{}{}}
+		s.idle = time.AfterFunc(time.Hour, func() { p.idle(s) })
+		p.slots[i] = s
 	}
 	p.queue.next, p.queue.prev = &p.queue, &p.queue
 	return p
@@ -166,8 +169,9 @@ func (p *pool) wait(ctx context.Context, w *waiter) (*slot, error) {
 	}
 }
 
-// idleHome picks among the clinic's homes: the one that knows it, the rested
-// one where both do or the only knowing one is hot.
+// idleHome picks among the clinic's homes: the one that knows it, the one used
+// last where both do, since its caches are warm and its COMMIT may still go with
+// our packet.
 func (p *pool) idleHome(key uuid.UUID, homes [2]int) *slot {
 	a, b := p.slots[homes[0]], p.slots[homes[1]]
 	switch {
@@ -177,15 +181,7 @@ func (p *pool) idleHome(key uuid.UUID, homes [2]int) *slot {
 		return b
 	case b.busy:
 		return a
-	case a.knows(key) && b.knows(key):
-		if b.released.Before(a.released) {
-			return b
-		}
-		return a
-	case b.knows(key):
-		a, b = b, a
-	}
-	if a.c != nil && time.Since(a.released) < hot {
+	case b.knows(key) && (!a.knows(key) || b.released > a.released):
 		return b
 	}
 	return a
@@ -214,6 +210,7 @@ func (p *pool) anyIdle(key uuid.UUID) *slot {
 
 func (p *pool) take(s *slot, key uuid.UUID) {
 	s.busy, s.last = true, key
+	s.idle.Stop()
 	s.touched[key] = struct{}{}
 	p.busy.Add(1)
 }
@@ -225,18 +222,42 @@ func (p *pool) release(s *slot) {
 	if why := p.retire(s); why != "" {
 		clear(s.touched)
 	}
-	s.released = time.Now()
+	p.free(s)
+}
+
+// free gives a slot to the waiter it belongs to, or leaves it idle; it unlocks.
+func (p *pool) free(s *slot) {
+	p.count++
+	s.released = p.count
 	s.busy = false
 	p.busy.Done()
 	w := p.heir(s)
 	if w != nil {
 		p.dequeue(w)
 		p.take(s, w.key)
+	} else if s.c != nil && s.c.unsent {
+		s.idle.Reset(linger)
 	}
 	p.mu.Unlock()
 	if w != nil {
 		w.ready <- s
 	}
+}
+
+// idle sends the COMMIT that nobody came to take along.
+func (p *pool) idle(s *slot) {
+	p.mu.Lock()
+	if s.busy || s.c == nil || !s.c.unsent || p.closed {
+		p.mu.Unlock()
+		return
+	}
+	s.busy = true
+	p.busy.Add(1)
+	p.mu.Unlock()
+	s.c.sync()
+	_ = s.c.send() // a connection that fails is told of by its next use
+	p.mu.Lock()
+	p.free(s)
 }
 
 // retire closes a connection that is broken, dirty, too old or too big.
@@ -337,7 +358,10 @@ func (p *pool) close() {
 	}
 	p.mu.Unlock()
 	p.busy.Wait()
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	for _, s := range p.slots {
+		s.idle.Stop()
 		if s.c != nil {
 			s.c.close()
 			s.c = nil

@@ -229,7 +229,7 @@ func (r row) Scan(dest ...any) error {
 // round trip as the statement after it, or as COMMIT, which is then waited for:
 // what can't be recorded isn't shown.
 func (tx *Tx) RecordView(ctx context.Context, entity string, id, patient uuid.UUID) error {
-	return tenantdb.New(later{tx.txn}).RecordView(ctx, tenantdb.RecordViewParams{Entity: entity, RecordID: id, PatientID: patient})
+	return tx.Later().RecordView(ctx, tenantdb.RecordViewParams{Entity: entity, RecordID: id, PatientID: patient})
 }
 
 // Notify tells everyone who listens to the clinic that something of a topic has
@@ -237,6 +237,12 @@ func (tx *Tx) RecordView(ctx context.Context, entity string, id, patient uuid.UU
 func (tx *Tx) Notify(_ context.Context, topic string, id uuid.UUID) error {
 	return tx.enqueue(`select pg_catalog.pg_notify('cloister', $1)`, tx.Clinic.ID.String()+":"+topic+":"+id.String())
 }
+
+// Later gives the clinic's queries in a form that waits for nothing: an Exec is
+// sent with the next statement or with COMMIT, so a transaction that ends in a
+// write needs no round trip for it. Its failure fails what it was sent with, and
+// with it the transaction. Queries that give rows wait as ever.
+func (tx *Tx) Later() *tenantdb.Queries { return tenantdb.New(later{tx.txn}) }
 
 // later is the transaction for a query of sqlc's whose result nobody waits for.
 type later struct{ *txn }

@@ -60,20 +60,18 @@ func (c *conn) row(r *pgconn.ResultReader, cols int) ([]string, error) {
 	return vals, nil
 }
 
-// readScope checks what the session showed before the scope was set. The values
-// are compared in place: this runs in each transaction.
+// readScope reads the scope statement's one boolean: whether the session was
+// clean and the scope is set.
 func (c *conn) readScope(r *pgconn.ResultReader) error {
-	rows, clean := 0, true
+	ok := false
 	for r.NextRow() {
 		v := r.Values()
-		rows++
-		clean = clean && len(v) == 5 && string(v[0]) == "none" && (len(v[1]) == 0 || string(v[1]) == `""`) &&
-			len(v[2]) == 0 && len(v[3]) == 0 && string(v[4]) == "f"
+		ok = len(v) == 1 && len(v[0]) == 1 && v[0][0] == 1
 	}
 	if _, err := r.Close(); err != nil {
 		return c.failed(err)
 	}
-	if rows != 1 || !clean {
+	if !ok {
 		c.soil("scope")
 		return errDirty
 	}

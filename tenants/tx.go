@@ -175,27 +175,26 @@ func (db *DB) handBack(s *slot, e *entry) {
 
 // txn is the machinery of one transaction.
 //
-// Nothing is sent before the first statement. A read is the implicit
-// transaction of the protocol: everything up to the Sync is one, so it needs no
-// BEGIN and no COMMIT. A write is a block of its own, and a read becomes one at
-// its first savepoint. Between statements only Flush is sent, so the server
-// answers at once and neither kind ends before its time.
+// Nothing is sent before the first statement. Within the transaction only Flush
+// is sent, never Sync: the server answers as soon, and writes its answers in one
+// piece. The COMMIT of a plain read waits for the connection's next packet, a
+// millisecond at most (see pool.idle): as a packet of its own it would wake the
+// server once more, which costs it as much as a key lookup.
 type txn struct {
-	db       *DB
-	c        *conn
-	e        *entry
-	ctx      context.Context
-	rows     *rows // being read
-	err      error // what made the transaction useless
-	depth    int   // savepoints open
-	write    bool
-	explicit bool // BEGIN was sent
-	begun    bool // the scope was sent
-	wrote    bool // COMMIT is waited for
-	odd      bool // the session may have been changed
-	stalled  bool // the server skips everything up to a sync
-	ended    bool // COMMIT was sent
-	over     bool
+	db      *DB
+	c       *conn
+	e       *entry
+	ctx     context.Context
+	rows    *rows // being read
+	err     error // what made the transaction useless
+	depth   int   // savepoints open
+	write   bool
+	begun   bool // BEGIN and the scope were sent
+	wrote   bool // COMMIT is waited for
+	odd     bool // the session may have been changed
+	stalled bool // the server skips everything up to a sync
+	ended   bool // COMMIT was sent
+	over    bool
 }
 
 var (
@@ -224,18 +223,9 @@ func (t *txn) begin() {
 	}
 	t.begun = true
 	t.c.prior = len(t.c.owed) - t.c.head
-	if t.write {
-		t.block()
-	}
+	t.c.session(stBegin)
 	if !t.e.bare() {
 		t.c.scope(t.e)
-	}
-}
-
-func (t *txn) block() {
-	if !t.explicit {
-		t.explicit = true
-		t.c.session(stBegin)
 	}
 }
 
@@ -299,27 +289,25 @@ func (t *txn) commit() error {
 	}
 	c := t.c
 	t.ended = true
-	if t.explicit {
-		c.session(stCommit)
+	c.commit()
+	check := t.odd || c.due()
+	if !t.write && !t.wrote && !check {
+		c.unsent = true
+		return nil
 	}
 	c.sync()
-	check := t.odd || c.due()
 	if check {
 		c.residue()
 	}
 	if err := c.send(); err != nil {
 		return t.fail(err)
 	}
-	if !t.write && !t.wrote && !check {
-		return nil
-	}
-	if err := c.settleTo(replySync); err != nil {
+	err := c.settleTo(replySync)
+	if err != nil {
 		err = t.fail(err)
-		t.clear()
-		return err
 	}
 	t.clear()
-	return nil
+	return err
 }
 
 // rollback ends the transaction without a trace.
@@ -333,10 +321,8 @@ func (t *txn) rollback() {
 	if t.stalled {
 		c.sync()
 	}
-	if t.explicit || !t.stalled {
-		c.session(stRollback)
-		c.sync()
-	}
+	c.session(stRollback)
+	c.sync()
 	if t.odd || c.due() {
 		c.residue()
 	}
@@ -368,7 +354,6 @@ func (t *txn) Savepoint(ctx context.Context, fn func(ctx context.Context) error)
 		return err
 	}
 	t.begin()
-	t.block()
 	t.depth++
 	name := fmt.Sprintf("s%d", t.depth)
 	t.c.literal("savepoint " + name) // goes with fn's first statement

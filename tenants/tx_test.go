@@ -87,10 +87,20 @@ func TestErrorsAreThoseThatQueriesExpect(t *testing.T) {
 		want string
 		f    func(ctx context.Context, tx *tenants.Tx) error
 	}{
-		"query":    {"42P01", func(ctx context.Context, tx *tenants.Tx) error { _, err := tx.Query(ctx, "select x from nowhere"); return err }},
-		"row":      {"42703", func(ctx context.Context, tx *tenants.Tx) error { return tx.QueryRow(ctx, "select x from users").Scan(&n) }},
-		"grant":    {"42501", func(ctx context.Context, tx *tenants.Tx) error { _, err := tx.Exec(ctx, "delete from users"); return err }},
-		"run time": {"22012", func(ctx context.Context, tx *tenants.Tx) error { return tx.QueryRow(ctx, "select 1 / (2 - $1::int)", 2).Scan(&n) }},
+		"query": {"42P01", func(ctx context.Context, tx *tenants.Tx) error {
+			_, err := tx.Query(ctx, "select x from nowhere")
+			return err
+		}},
+		"row": {"42703", func(ctx context.Context, tx *tenants.Tx) error {
+			return tx.QueryRow(ctx, "select x from users").Scan(&n)
+		}},
+		"grant": {"42501", func(ctx context.Context, tx *tenants.Tx) error {
+			_, err := tx.Exec(ctx, "delete from users")
+			return err
+		}},
+		"run time": {"22012", func(ctx context.Context, tx *tenants.Tx) error {
+			return tx.QueryRow(ctx, "select 1 / (2 - $1::int)", 2).Scan(&n)
+		}},
 		"late row": {"22012", func(ctx context.Context, tx *tenants.Tx) error {
 			rows, err := tx.Query(ctx, "select 10 / (3 - x) from generate_series(1, $1::int) x", 5)
 			if err != nil {
