@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"net/http"
 
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
@@ -32,9 +31,16 @@ func serve(ctx context.Context, c config, log *logrus.Logger) error {
 		return err
 	}
 	h := &health{stopping: ctx.Done(), log: log}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", h.healthz)
-	mux.HandleFunc("GET /readyz", h.readyz)
+	metrics := newRegistry()
+	if err := serveMetrics(ctx, c.MetricsAddr, metrics, log); err != nil {
+		return err
+	}
+	a, err := newApp(ctx, c, h, metrics, log)
+	if err != nil {
+		_ = l.Close()
+		return err
+	}
+	defer a.close(context.WithoutCancel(ctx))
 	log.WithField("address", l.Addr().String()).Info("serving")
-	return serveHTTP(ctx, l, mux, c.ShutdownWait, log)
+	return serveHTTP(ctx, l, a.router, c.ShutdownWait, log)
 }

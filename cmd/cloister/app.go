@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"path/filepath"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/sirupsen/logrus"
+
+	"github.com/cloister-health/cloister/internal/httpx"
+	"github.com/cloister-health/cloister/internal/identity"
+	"github.com/cloister-health/cloister/internal/mail"
+	"github.com/cloister-health/cloister/internal/web"
+	"github.com/cloister-health/cloister/internal/web/gallery"
+	"github.com/cloister-health/cloister/internal/web/locale"
+	"github.com/cloister-health/cloister/internal/web/static"
+	"github.com/cloister-health/cloister/tenants"
+)
+
+// app is the service put together, without its listener.
+type app struct {
+	db     *tenants.DB
+	people *identity.Service
+	router *httpx.Router
+}
+
+// newApp builds the service from its configuration. h gets the checks that it
+// can't work without. Errors: *configError, and what the database says.
+func newApp(ctx context.Context, c config, h *health, metrics prometheus.Registerer, log *logrus.Logger) (_ *app, err error) {
+	m, err := c.master()
+	if err != nil {
+		return nil, err
+	}
+	dsn, err := c.appURL(m)
+	if err != nil {
+		return nil, err
+	}
+	a := &app{}
+	defer func() {
+		if err != nil {
+			a.close(ctx)
+		}
+	}()
+	if a.db, err = tenants.Open(ctx, tenants.Config{DSN: dsn, ScopeKey: m.ScopeKey(), KeyID: 1, Metrics: metrics, Log: log,
+		Pool: tenants.PoolConfig{MaxConns: c.PoolConns, QueueLimit: c.PoolQueue, Plain: c.PoolPlain, StatementTimeout: c.StatementTimeout}}); err != nil {
+		return nil, err
+	}
+	h.checks = append(h.checks, check{"database", a.db.Ping})
+	faces, err := newFaces(ctx, a.db)
+	if err != nil {
+		return nil, err
+	}
+	post, err := mail.Open(mail.Config{SMTP: string(c.SMTP), From: c.MailFrom, Folder: filepath.Join(c.State, "mail"), ShowLinks: c.Development, Log: log})
+	if err != nil {
+		return nil, &configError{[]string{"CLOISTER_SMTP_URL or CLOISTER_MAIL_FROM: " + err.Error()}}
+	}
+	a.people, err = identity.New(identity.Config{DB: a.db, LinkKey: m.LinkKey(), BaseURL: c.baseURL(), Mail: post, Log: log,
+		Words: func(lang, key string, pairs ...any) string { return faces.Words.For(lang, nil).T(key, pairs...) }})
+	if err != nil {
+		return nil, err
+	}
+	site := &web.Site{Faces: faces, People: a.people}
+	a.router, err = httpx.New(httpx.Options{
+		Routes: site.Routes(), Mounts: mounts(c, h, faces), Resolve: a.db.Resolve, Can: faces.Matrix.Can,
+		Session: site.Session, Operator: site.Operator, Problem: faces.Problem, Log: log, Proxies: c.Proxies,
+	})
+	return a, err
+}
+
+// newFaces loads what every page needs. The matrix is Postgres' answer.
+func newFaces(ctx context.Context, db *tenants.DB) (*web.Faces, error) {
+	assets, err := static.Open()
+	if err != nil {
+		return nil, err
+	}
+	words, err := locale.Load()
+	if err != nil {
+		return nil, err
+	}
+	matrix, err := db.Rights(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &web.Faces{Assets: assets, Words: words, Matrix: matrix}, nil
+}
+
+// mounts are the addresses outside of the rows: files, health, and the gallery
+// in development builds.
+func mounts(c config, h *health, f *web.Faces) map[string]http.Handler {
+	m := map[string]http.Handler{
+		"/assets/": f.Assets,
+		"/healthz": http.HandlerFunc(h.healthz),
+		"/readyz":  http.HandlerFunc(h.readyz),
+	}
+	if c.Development {
+		m[gallery.Root] = gallery.Handler(f.Assets, f.Words)
+		m[gallery.Root+"/"] = m[gallery.Root]
+	}
+	return m
+}
+
+// close lets go of everything, last built first.
+func (a *app) close(ctx context.Context) {
+	if a.router != nil {
+		_ = a.router.Close(ctx)
+	}
+	if a.people != nil {
+		a.people.Close()
+	}
+	if a.db != nil {
+		a.db.Close()
+	}
+}
