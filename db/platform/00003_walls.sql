@@ -397,7 +397,8 @@ end
 $$;
 
 -- learn_words keeps the clinic's vocabulary of name words, against which a
--- misspelling is compared: some thousand words instead of every patient.
+-- misspelling is compared: some thousand words instead of every patient. Folded
+-- words, marked by zx (patient.SearchKey), are no spelling of anybody's.
 create function platform.learn_words() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -610,14 +611,16 @@ begin
 end
 $$;
 
--- search_patients finds at most at_most patients of the signed clinic by name
--- (words already normalised by the service; the last may be a beginning), by
--- digits of the phone, or by a number's beginning. Identity columns only.
+-- search_patients finds at most at_most patients of the signed clinic, best
+-- first: by the beginning of a number or by a number from elsewhere (code), by
+-- digits of the phone, or by words of the name. words are plain and folds are
+-- the same words folded (patient.ParseSearch), each taken as a beginning; what
+-- is near in the clinic's vocabulary comes last, when the rest gave next to
+-- nothing. It gives ids; the caller reads the rows under the policies.
 -- It belongs to cloister_search (db/server/02_search.sql), so the clinic stands in
 -- each statement itself: the schema is looked up by the signed clinic.
-create function platform.search_patients(words text, digits text, code text, at_most integer)
-returns table (id uuid, number text, full_name text, local_name text, sex text, birth_date date, age_years smallint, age_told_on date,
-               phone text, last_visit date, rank real)
+create function platform.search_patients(words text, folds text, digits text, code text, at_most integer)
+returns table (id uuid, rank real)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 declare
   clinic uuid := platform.current_clinic();
@@ -626,8 +629,12 @@ declare
   near   text;
   query  text := '';
   n      integer := 0;
-  list   text[] := string_to_array(btrim(coalesce(words, '')), ' ');
-  cols   constant text := 'p.id, p.number, p.full_name, p.local_name, p.sex, p.birth_date, p.age_years, p.age_told_on, p.phone, p.last_visit_on';
+  found_now integer;
+  mine   constant text := 'select p.id, %s from %I.patients p where p.clinic_id = $1 and p.merged_into is null and ';
+  recent constant text := ' order by 2 desc, p.last_visit_on desc nulls last, p.id limit $3';
+  -- The first matches that the index gives, then the best of them.
+  best   constant text := 'select p.id, %s from (select p.id, p.search_key, p.last_visit_on from %I.patients p where p.clinic_id = $1 and p.merged_into is null '
+                          'and p.terms @@ $2::tsquery limit 300) p' || recent;
 begin
   select s.schema_name into home from platform.schemas s where s.clinic_id = clinic and s.state = 'assigned';
   if home is null then
@@ -635,50 +642,58 @@ begin
   end if;
   at_most := least(greatest(at_most, 1), 50);
   if coalesce(code, '') <> '' then
-    return query execute format('select %s, 1::real from %I.patients p where p.clinic_id = $1 and p.merged_into is null and p.number ^@ $2 order by p.number limit $3', cols, home)
-      using clinic, code, at_most;
+    return query execute format(mine || 'p.number ^@ $2 order by p.number desc limit $3', '4::real', home) using clinic, code, at_most;
     get diagnostics n = row_count;
     if n < at_most then
-      return query execute format('select %s, 1::real from %2$I.identifiers i join %2$I.patients p on p.id = i.record_id '
-        'where i.clinic_id = $1 and p.clinic_id = $1 and i.entity = ''patients'' and i.value = $2 limit $3', cols, home)
-        using clinic, code, at_most - n;
+      return query execute format('select p.id, 3::real from %1$I.identifiers i join %1$I.patients p on p.id = i.record_id where i.clinic_id = $1 and p.clinic_id = $1 '
+        'and p.merged_into is null and i.entity = ''patients'' and i.value = $2 limit $3', home) using clinic, code, at_most - n;
     end if;
-    return;
   end if;
   if length(coalesce(digits, '')) >= 4 then
-    return query execute format('select %s, 1::real from %I.patients p where p.clinic_id = $1 and p.merged_into is null and p.phone like $2 limit $3', cols, home)
-      using clinic, '%' || digits || '%', at_most;
+    return query execute format(mine || 'p.phone like $2' || recent, 'case when p.phone like $4 then 4 else 3 end::real', home)
+      using clinic, '%' || digits || '%', at_most - n, '+91' || digits || '%';
     return;
   end if;
-  if array_length(list, 1) is null then
+  if coalesce(words, '') = '' then
     return;
   end if;
-  -- As typed: every word, the last one as a beginning.
-  for i in 1 .. array_length(list, 1) loop
-    query := query || case when i > 1 then ' & ' else '' end || quote_literal(list[i]) || case when i = array_length(list, 1) then ':*' else '' end;
-  end loop;
-  return query execute format(
-    'select %1$s, case when p.search_key ^@ $4 then 2 else 1 end::real from '
-    '(select %1$s, p.search_key from %2$I.patients p where p.clinic_id = $1 and p.merged_into is null and p.terms @@ $2::tsquery limit 200) p '
-    'order by 11 desc, p.last_visit_on desc nulls last, p.id limit $3', cols, home) using clinic, query, at_most, words;
+
+  -- As typed, each word a beginning; whole words and the typed order first.
+  return query execute format(best, 'case when strpos('' '' || p.search_key || '' '', '' '' || $4 || '' '') > 0 then 4 when strpos('' '' || p.search_key, '' '' || $4) > 0 then 3 else 2 end::real', home)
+    using clinic, platform.word_query(words), at_most, words;
   get diagnostics n = row_count;
-  if n > 0 then
+  if n >= at_most then
     return;
   end if;
-  -- Nothing as typed: each word stands for the nearest words of the clinic's vocabulary.
-  query := '';
-  foreach word in array list loop
+
+  -- Another spelling of the same sound.
+  return query execute format(best, '1::real', home)
+    using clinic, platform.word_query(folds) || ' & !(' || platform.word_query(words) || ')', at_most - n;
+  get diagnostics found_now = row_count;
+  n := n + found_now;
+  if n >= 3 then
+    return;
+  end if;
+
+  -- Next to nothing: each word stands for the nearest words of the vocabulary.
+  foreach word in array string_to_array(words, ' ') loop
     execute format('select string_agg(quote_literal(w.word), '' | '') from (select v.word from %I.name_words v where v.clinic_id = $1 '
       'and v.word operator(ext.%%) $2 order by ext.similarity(v.word, $2) desc, v.word limit 4) w', home) into near using clinic, word;
     if near is null then
       return;
     end if;
-    query := query || case when query = '' then '' else ' & ' end || '(' || near || ')';
+    query := query || case when query = '' then '(' else ' & (' end || near || ')';
   end loop;
-  return query execute format(
-    'select %1$s, ext.similarity(p.search_key, $4) from '
-    '(select %1$s, p.search_key from %2$I.patients p where p.clinic_id = $1 and p.merged_into is null and p.terms @@ $2::tsquery limit 200) p '
-    'order by 11 desc, p.last_visit_on desc nulls last, p.id limit $3', cols, home) using clinic, query, at_most, words;
+  return query execute format(best, 'ext.similarity(p.search_key, $4) * 0.5::real', home)
+    using clinic, query || ' & !(' || platform.word_query(folds) || ') & !(' || platform.word_query(words) || ')', at_most - n, words;
+end
+$$;
+
+-- word_query is the tsquery text that wants every word as a beginning.
+create function platform.word_query(words text) returns text
+language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
+begin
+  return (select string_agg(quote_literal(w) || ':*', ' & ') from unnest(string_to_array(words, ' ')) w where w <> '');
 end
 $$;
 -- +goose StatementEnd
@@ -701,7 +716,7 @@ begin
   grant execute on function platform.current_operator_id() to cloister_platform, cloister_gate;
   grant execute on function platform.record_view(text, uuid, uuid)
     to cloister_clinic_admin, cloister_doctor, cloister_nurse, cloister_receptionist, cloister_lab_technician, cloister_patient, cloister_jobs;
-  grant execute on function platform.search_patients(text, text, text, integer)
+  grant execute on function platform.search_patients(text, text, text, text, integer)
     to cloister_clinic_admin, cloister_doctor, cloister_nurse, cloister_receptionist, cloister_lab_technician, cloister_jobs;
   grant execute on function platform.reserve_patients(text, integer) to cloister_jobs;
   grant execute on function platform.gate_session(bytea), platform.gate_signin(text), platform.gate_operator_session(bytea), platform.gate_operator_signin(text)
@@ -714,7 +729,7 @@ $grants$;
 -- +goose Down
 drop trigger trail on platform.clinics;
 drop trigger keep on platform.trail;
-drop function platform.search_patients, platform.gate_operator_signin, platform.gate_operator_session, platform.gate_signin, platform.gate_session,
+drop function platform.search_patients, platform.word_query, platform.gate_operator_signin, platform.gate_operator_session, platform.gate_signin, platform.gate_session,
   platform.bump, platform.record_move, platform.move_visit, platform.number_token, platform.learn_words, platform.reserve_patients, platform.number_patient, platform.count_user,
   platform.quota_kind, platform.take_quota, platform.next_number, platform.clinic_today, platform.check_walls, platform.record_registry_change,
   platform.record_view, platform.record_change, platform.trail_row, platform.refuse_change, platform.protect, platform.make_schema cascade;

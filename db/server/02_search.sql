@@ -7,10 +7,10 @@ do $search$
 begin
   grant usage on schema platform, ext to cloister_search;
   grant execute on all functions in schema ext to cloister_search;
-  grant execute on function platform.current_clinic() to cloister_search;
+  grant execute on function platform.current_clinic(), platform.word_query(text) to cloister_search;
   grant select on platform.schemas to cloister_search;
   grant create on schema platform to cloister_search;
-  alter function platform.search_patients(text, text, text, integer) owner to cloister_search;
+  alter function platform.search_patients(text, text, text, text, integer) owner to cloister_search;
   revoke create on schema platform from cloister_search;
 end
 $search$;

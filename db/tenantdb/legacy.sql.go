@@ -289,8 +289,8 @@ type InsertImportedVisitParams struct {
 	DepartmentID uuid.NullUUID
 	Day          time.Time
 	Kind         string
-	Purpose      string
-	Note         string
+	Purpose      phi.Text
+	Note         phi.Text
 	State        string
 	StateReason  string
 	ArrivedAt    time.Time

@@ -13,6 +13,31 @@ import (
 	"github.com/google/uuid"
 )
 
+const getOpenPatientMerge = `-- name: GetOpenPatientMerge :one
+select id, survivor_id, duplicate_id, merged_by, merged_at from patient_merges where duplicate_id = $1 and undone_at is null for update
+`
+
+type GetOpenPatientMergeRow struct {
+	ID          uuid.UUID
+	SurvivorID  uuid.UUID
+	DuplicateID uuid.UUID
+	MergedBy    uuid.UUID
+	MergedAt    time.Time
+}
+
+func (q *Queries) GetOpenPatientMerge(ctx context.Context, duplicateID uuid.UUID) (GetOpenPatientMergeRow, error) {
+	row := q.db.QueryRow(ctx, getOpenPatientMerge, duplicateID)
+	var i GetOpenPatientMergeRow
+	err := row.Scan(
+		&i.ID,
+		&i.SurvivorID,
+		&i.DuplicateID,
+		&i.MergedBy,
+		&i.MergedAt,
+	)
+	return i, err
+}
+
 const getPatient = `-- name: GetPatient :one
 select id, number, first_name, last_name, full_name, local_name, sex, birth_date, age_years, age_months, age_told_on, blood_group, phone, email,
        address, city, state, pin, emergency_name, emergency_phone, emergency_relation, id_kind, id_cipher, id_tail, weight_grams, allergies,
@@ -110,6 +135,708 @@ func (q *Queries) GetPatient(ctx context.Context, id uuid.UUID) (GetPatientRow, 
 	return i, err
 }
 
+const getPatientCard = `-- name: GetPatientCard :one
+select id, number, full_name, local_name, sex, birth_date, age_years, age_months, age_told_on, phone, last_visit_on, merged_into
+from patients where id = $1
+`
+
+type GetPatientCardRow struct {
+	ID          uuid.UUID
+	Number      string
+	FullName    phi.Text
+	LocalName   phi.Text
+	Sex         string
+	BirthDate   *time.Time
+	AgeYears    *int16
+	AgeMonths   *int16
+	AgeToldOn   *time.Time
+	Phone       phi.Text
+	LastVisitOn *time.Time
+	MergedInto  uuid.NullUUID
+}
+
+// Identity columns only: what every member of staff may read.
+func (q *Queries) GetPatientCard(ctx context.Context, id uuid.UUID) (GetPatientCardRow, error) {
+	row := q.db.QueryRow(ctx, getPatientCard, id)
+	var i GetPatientCardRow
+	err := row.Scan(
+		&i.ID,
+		&i.Number,
+		&i.FullName,
+		&i.LocalName,
+		&i.Sex,
+		&i.BirthDate,
+		&i.AgeYears,
+		&i.AgeMonths,
+		&i.AgeToldOn,
+		&i.Phone,
+		&i.LastVisitOn,
+		&i.MergedInto,
+	)
+	return i, err
+}
+
+const getPatientPhoto = `-- name: GetPatientPhoto :one
+select photo_cipher from patients where id = $1
+`
+
+func (q *Queries) GetPatientPhoto(ctx context.Context, id uuid.UUID) ([]byte, error) {
+	row := q.db.QueryRow(ctx, getPatientPhoto, id)
+	var photo_cipher []byte
+	err := row.Scan(&photo_cipher)
+	return photo_cipher, err
+}
+
+const insertPatient = `-- name: InsertPatient :one
+insert into patients (id, first_name, last_name, local_name, search_key, sex, birth_date, age_years, age_months, age_told_on, blood_group, phone, email,
+                      address, city, state, pin, emergency_name, emergency_phone, emergency_relation, id_kind, id_cipher, id_blind, id_tail,
+                      weight_grams, allergies, no_known_allergies, history, note, status, language, registered_on, registered_by)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
+        $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24,
+        $25, $26, $27, $28, $29, $30, $31, $32, $33)
+returning number
+`
+
+type InsertPatientParams struct {
+	ID                uuid.UUID
+	FirstName         phi.Text
+	LastName          phi.Text
+	LocalName         phi.Text
+	SearchKey         phi.Text
+	Sex               string
+	BirthDate         *time.Time
+	AgeYears          *int16
+	AgeMonths         *int16
+	AgeToldOn         *time.Time
+	BloodGroup        string
+	Phone             phi.Text
+	Email             phi.Text
+	Address           phi.Text
+	City              string
+	State             string
+	Pin               string
+	EmergencyName     phi.Text
+	EmergencyPhone    phi.Text
+	EmergencyRelation string
+	IDKind            string
+	IDCipher          []byte
+	IDBlind           []byte
+	IDTail            phi.Text
+	WeightGrams       *int32
+	Allergies         phi.Text
+	NoKnownAllergies  bool
+	History           phi.Text
+	Note              phi.Text
+	Status            string
+	Language          string
+	RegisteredOn      time.Time
+	RegisteredBy      uuid.NullUUID
+}
+
+func (q *Queries) InsertPatient(ctx context.Context, arg InsertPatientParams) (string, error) {
+	row := q.db.QueryRow(ctx, insertPatient,
+		arg.ID,
+		arg.FirstName,
+		arg.LastName,
+		arg.LocalName,
+		arg.SearchKey,
+		arg.Sex,
+		arg.BirthDate,
+		arg.AgeYears,
+		arg.AgeMonths,
+		arg.AgeToldOn,
+		arg.BloodGroup,
+		arg.Phone,
+		arg.Email,
+		arg.Address,
+		arg.City,
+		arg.State,
+		arg.Pin,
+		arg.EmergencyName,
+		arg.EmergencyPhone,
+		arg.EmergencyRelation,
+		arg.IDKind,
+		arg.IDCipher,
+		arg.IDBlind,
+		arg.IDTail,
+		arg.WeightGrams,
+		arg.Allergies,
+		arg.NoKnownAllergies,
+		arg.History,
+		arg.Note,
+		arg.Status,
+		arg.Language,
+		arg.RegisteredOn,
+		arg.RegisteredBy,
+	)
+	var number string
+	err := row.Scan(&number)
+	return number, err
+}
+
+const insertPatientMerge = `-- name: InsertPatientMerge :exec
+insert into patient_merges (id, survivor_id, duplicate_id, reason, merged_by) values ($1, $2, $3, $4, $5)
+`
+
+type InsertPatientMergeParams struct {
+	ID          uuid.UUID
+	SurvivorID  uuid.UUID
+	DuplicateID uuid.UUID
+	Reason      string
+	MergedBy    uuid.UUID
+}
+
+func (q *Queries) InsertPatientMerge(ctx context.Context, arg InsertPatientMergeParams) error {
+	_, err := q.db.Exec(ctx, insertPatientMerge,
+		arg.ID,
+		arg.SurvivorID,
+		arg.DuplicateID,
+		arg.Reason,
+		arg.MergedBy,
+	)
+	return err
+}
+
+const listIdentifiersByRecord = `-- name: ListIdentifiersByRecord :many
+select system, value from identifiers where record_id = $1 and system <> 'legacy.row' order by system, value
+`
+
+type ListIdentifiersByRecordRow struct {
+	System string
+	Value  string
+}
+
+func (q *Queries) ListIdentifiersByRecord(ctx context.Context, recordID uuid.UUID) ([]ListIdentifiersByRecordRow, error) {
+	rows, err := q.db.Query(ctx, listIdentifiersByRecord, recordID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListIdentifiersByRecordRow{}
+	for rows.Next() {
+		var i ListIdentifiersByRecordRow
+		if err := rows.Scan(&i.System, &i.Value); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listMergedIDs = `-- name: ListMergedIDs :many
+with recursive family (id) as (
+  select p.id from patients p where p.merged_into = any ($1::uuid[])
+  union
+  select p.id from patients p join family f on p.merged_into = f.id
+)
+select f.id::uuid as id from family f
+`
+
+// The ids of everybody who was merged into one of these, at any remove.
+func (q *Queries) ListMergedIDs(ctx context.Context, ids []uuid.UUID) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, listMergedIDs, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []uuid.UUID{}
+	for rows.Next() {
+		var id uuid.UUID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listMergedPatients = `-- name: ListMergedPatients :many
+with recursive family (id) as (
+  select p.id from patients p where p.merged_into = $1
+  union
+  select p.id from patients p join family f on p.merged_into = f.id
+)
+select p.id, p.number, p.full_name, p.merged_into
+from family f join patients p on p.id = f.id
+order by p.number
+`
+
+type ListMergedPatientsRow struct {
+	ID         uuid.UUID
+	Number     string
+	FullName   phi.Text
+	MergedInto uuid.NullUUID
+}
+
+// Everybody who was merged into a patient, directly or by way of another.
+func (q *Queries) ListMergedPatients(ctx context.Context, id uuid.NullUUID) ([]ListMergedPatientsRow, error) {
+	rows, err := q.db.Query(ctx, listMergedPatients, id)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListMergedPatientsRow{}
+	for rows.Next() {
+		var i ListMergedPatientsRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Number,
+			&i.FullName,
+			&i.MergedInto,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listPatientMerges = `-- name: ListPatientMerges :many
+select m.id, m.survivor_id, m.duplicate_id, m.reason, m.merged_at, m.undone_at, u.full_name as merged_by_name, d.number as duplicate_number,
+       d.full_name as duplicate_name
+from patient_merges m join users u on u.id = m.merged_by join patients d on d.id = m.duplicate_id
+where m.survivor_id = $1
+order by m.merged_at desc
+`
+
+type ListPatientMergesRow struct {
+	ID              uuid.UUID
+	SurvivorID      uuid.UUID
+	DuplicateID     uuid.UUID
+	Reason          string
+	MergedAt        time.Time
+	UndoneAt        *time.Time
+	MergedByName    string
+	DuplicateNumber string
+	DuplicateName   phi.Text
+}
+
+func (q *Queries) ListPatientMerges(ctx context.Context, survivorID uuid.UUID) ([]ListPatientMergesRow, error) {
+	rows, err := q.db.Query(ctx, listPatientMerges, survivorID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListPatientMergesRow{}
+	for rows.Next() {
+		var i ListPatientMergesRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.SurvivorID,
+			&i.DuplicateID,
+			&i.Reason,
+			&i.MergedAt,
+			&i.UndoneAt,
+			&i.MergedByName,
+			&i.DuplicateNumber,
+			&i.DuplicateName,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listPatientsByIdentity = `-- name: ListPatientsByIdentity :many
+select id, number, full_name, local_name, sex, birth_date, age_years, age_months, age_told_on, phone, last_visit_on
+from patients
+where merged_into is null and id_blind = $1 and id <> $2
+order by id
+limit 20
+`
+
+type ListPatientsByIdentityParams struct {
+	IDBlind  []byte
+	ExceptID uuid.UUID
+}
+
+type ListPatientsByIdentityRow struct {
+	ID          uuid.UUID
+	Number      string
+	FullName    phi.Text
+	LocalName   phi.Text
+	Sex         string
+	BirthDate   *time.Time
+	AgeYears    *int16
+	AgeMonths   *int16
+	AgeToldOn   *time.Time
+	Phone       phi.Text
+	LastVisitOn *time.Time
+}
+
+func (q *Queries) ListPatientsByIdentity(ctx context.Context, arg ListPatientsByIdentityParams) ([]ListPatientsByIdentityRow, error) {
+	rows, err := q.db.Query(ctx, listPatientsByIdentity, arg.IDBlind, arg.ExceptID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListPatientsByIdentityRow{}
+	for rows.Next() {
+		var i ListPatientsByIdentityRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Number,
+			&i.FullName,
+			&i.LocalName,
+			&i.Sex,
+			&i.BirthDate,
+			&i.AgeYears,
+			&i.AgeMonths,
+			&i.AgeToldOn,
+			&i.Phone,
+			&i.LastVisitOn,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listPatientsByNameKey = `-- name: ListPatientsByNameKey :many
+select id, number, full_name, local_name, sex, birth_date, age_years, age_months, age_told_on, phone, last_visit_on
+from patients
+where merged_into is null and search_key ^@ $1::text and id <> $2
+order by last_visit_on desc nulls last, id
+limit 50
+`
+
+type ListPatientsByNameKeyParams struct {
+	NameKey  string
+	ExceptID uuid.UUID
+}
+
+type ListPatientsByNameKeyRow struct {
+	ID          uuid.UUID
+	Number      string
+	FullName    phi.Text
+	LocalName   phi.Text
+	Sex         string
+	BirthDate   *time.Time
+	AgeYears    *int16
+	AgeMonths   *int16
+	AgeToldOn   *time.Time
+	Phone       phi.Text
+	LastVisitOn *time.Time
+}
+
+// Everybody of the same name however it is spelt; the caller compares the years.
+func (q *Queries) ListPatientsByNameKey(ctx context.Context, arg ListPatientsByNameKeyParams) ([]ListPatientsByNameKeyRow, error) {
+	rows, err := q.db.Query(ctx, listPatientsByNameKey, arg.NameKey, arg.ExceptID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListPatientsByNameKeyRow{}
+	for rows.Next() {
+		var i ListPatientsByNameKeyRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Number,
+			&i.FullName,
+			&i.LocalName,
+			&i.Sex,
+			&i.BirthDate,
+			&i.AgeYears,
+			&i.AgeMonths,
+			&i.AgeToldOn,
+			&i.Phone,
+			&i.LastVisitOn,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listPatientsByPhone = `-- name: ListPatientsByPhone :many
+select id, number, full_name, local_name, sex, birth_date, age_years, age_months, age_told_on, phone, last_visit_on
+from patients
+where merged_into is null and phone = $1 and id <> $2
+order by last_visit_on desc nulls last, id
+limit 20
+`
+
+type ListPatientsByPhoneParams struct {
+	Phone    phi.Text
+	ExceptID uuid.UUID
+}
+
+type ListPatientsByPhoneRow struct {
+	ID          uuid.UUID
+	Number      string
+	FullName    phi.Text
+	LocalName   phi.Text
+	Sex         string
+	BirthDate   *time.Time
+	AgeYears    *int16
+	AgeMonths   *int16
+	AgeToldOn   *time.Time
+	Phone       phi.Text
+	LastVisitOn *time.Time
+}
+
+func (q *Queries) ListPatientsByPhone(ctx context.Context, arg ListPatientsByPhoneParams) ([]ListPatientsByPhoneRow, error) {
+	rows, err := q.db.Query(ctx, listPatientsByPhone, arg.Phone, arg.ExceptID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListPatientsByPhoneRow{}
+	for rows.Next() {
+		var i ListPatientsByPhoneRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Number,
+			&i.FullName,
+			&i.LocalName,
+			&i.Sex,
+			&i.BirthDate,
+			&i.AgeYears,
+			&i.AgeMonths,
+			&i.AgeToldOn,
+			&i.Phone,
+			&i.LastVisitOn,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listPatientsByToken = `-- name: ListPatientsByToken :many
+select p.id, p.number, p.full_name, p.local_name, p.sex, p.birth_date, p.age_years, p.age_months, p.age_told_on, p.phone, p.last_visit_on
+from tokens t join visits v on v.id = t.visit_id join patients p on p.id = v.patient_id
+where t.day = $1 and t.label = $2
+order by t.made_at, p.id
+limit $3::integer
+`
+
+type ListPatientsByTokenParams struct {
+	Day    time.Time
+	Label  string
+	AtMost int32
+}
+
+type ListPatientsByTokenRow struct {
+	ID          uuid.UUID
+	Number      string
+	FullName    phi.Text
+	LocalName   phi.Text
+	Sex         string
+	BirthDate   *time.Time
+	AgeYears    *int16
+	AgeMonths   *int16
+	AgeToldOn   *time.Time
+	Phone       phi.Text
+	LastVisitOn *time.Time
+}
+
+func (q *Queries) ListPatientsByToken(ctx context.Context, arg ListPatientsByTokenParams) ([]ListPatientsByTokenRow, error) {
+	rows, err := q.db.Query(ctx, listPatientsByToken, arg.Day, arg.Label, arg.AtMost)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListPatientsByTokenRow{}
+	for rows.Next() {
+		var i ListPatientsByTokenRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Number,
+			&i.FullName,
+			&i.LocalName,
+			&i.Sex,
+			&i.BirthDate,
+			&i.AgeYears,
+			&i.AgeMonths,
+			&i.AgeToldOn,
+			&i.Phone,
+			&i.LastVisitOn,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listRecentPatients = `-- name: ListRecentPatients :many
+select id, number, full_name, local_name, sex, birth_date, age_years, age_months, age_told_on, phone, last_visit_on, registered_on
+from patients
+where merged_into is null and (registered_on, id) < ($1::date, $2::uuid)
+order by registered_on desc, id desc
+limit $3::integer
+`
+
+type ListRecentPatientsParams struct {
+	BeforeDay time.Time
+	BeforeID  uuid.UUID
+	AtMost    int32
+}
+
+type ListRecentPatientsRow struct {
+	ID           uuid.UUID
+	Number       string
+	FullName     phi.Text
+	LocalName    phi.Text
+	Sex          string
+	BirthDate    *time.Time
+	AgeYears     *int16
+	AgeMonths    *int16
+	AgeToldOn    *time.Time
+	Phone        phi.Text
+	LastVisitOn  *time.Time
+	RegisteredOn time.Time
+}
+
+// Newest first; a page goes on after the last row of the one before.
+func (q *Queries) ListRecentPatients(ctx context.Context, arg ListRecentPatientsParams) ([]ListRecentPatientsRow, error) {
+	rows, err := q.db.Query(ctx, listRecentPatients, arg.BeforeDay, arg.BeforeID, arg.AtMost)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListRecentPatientsRow{}
+	for rows.Next() {
+		var i ListRecentPatientsRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Number,
+			&i.FullName,
+			&i.LocalName,
+			&i.Sex,
+			&i.BirthDate,
+			&i.AgeYears,
+			&i.AgeMonths,
+			&i.AgeToldOn,
+			&i.Phone,
+			&i.LastVisitOn,
+			&i.RegisteredOn,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listTrailByPatient = `-- name: ListTrailByPatient :many
+select t.id, t.at, t.actor, t.actor_role, t.action, t.entity, t.reason, coalesce(u.full_name, '')::text as actor_name
+from trail t left join users u on t.actor = 'user:' || u.id::text
+where t.patient_id = any ($1::uuid[]) and (t.at, t.id) < ($2::timestamptz, $3::uuid)
+order by t.at desc, t.id desc
+limit $4::integer
+`
+
+type ListTrailByPatientParams struct {
+	PatientIds []uuid.UUID
+	BeforeAt   time.Time
+	BeforeID   uuid.UUID
+	AtMost     int32
+}
+
+type ListTrailByPatientRow struct {
+	ID        uuid.UUID
+	At        time.Time
+	Actor     string
+	ActorRole string
+	Action    string
+	Entity    string
+	Reason    string
+	ActorName string
+}
+
+// Who looked at a record and who changed it, newest first.
+func (q *Queries) ListTrailByPatient(ctx context.Context, arg ListTrailByPatientParams) ([]ListTrailByPatientRow, error) {
+	rows, err := q.db.Query(ctx, listTrailByPatient,
+		arg.PatientIds,
+		arg.BeforeAt,
+		arg.BeforeID,
+		arg.AtMost,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListTrailByPatientRow{}
+	for rows.Next() {
+		var i ListTrailByPatientRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.At,
+			&i.Actor,
+			&i.ActorRole,
+			&i.Action,
+			&i.Entity,
+			&i.Reason,
+			&i.ActorName,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const lockPatient = `-- name: LockPatient :one
+select id, number, full_name, merged_into, version from patients where id = $1 for update
+`
+
+type LockPatientRow struct {
+	ID         uuid.UUID
+	Number     string
+	FullName   phi.Text
+	MergedInto uuid.NullUUID
+	Version    int32
+}
+
+func (q *Queries) LockPatient(ctx context.Context, id uuid.UUID) (LockPatientRow, error) {
+	row := q.db.QueryRow(ctx, lockPatient, id)
+	var i LockPatientRow
+	err := row.Scan(
+		&i.ID,
+		&i.Number,
+		&i.FullName,
+		&i.MergedInto,
+		&i.Version,
+	)
+	return i, err
+}
+
 const recordView = `-- name: RecordView :exec
 select platform.record_view($1::text, $2::uuid, nullif($3::uuid, '00000000-0000-0000-0000-000000000000'))
 `
@@ -129,13 +856,14 @@ func (q *Queries) RecordView(ctx context.Context, arg RecordViewParams) error {
 const searchPatients = `-- name: SearchPatients :many
 select p.id, p.number, p.full_name, p.local_name, p.sex, p.birth_date, p.age_years, p.age_months, p.age_told_on, p.phone, p.last_visit_on,
        r.rank::real as rank
-from platform.search_patients($1::text, $2::text, $3::text, $4::integer) r
+from platform.search_patients($1::text, $2::text, $3::text, $4::text, $5::integer) r
 join patients p on p.id = r.id
 order by r.rank desc, p.last_visit_on desc nulls last, p.id
 `
 
 type SearchPatientsParams struct {
 	Words  string
+	Folds  string
 	Digits string
 	Code   string
 	AtMost int32
@@ -160,6 +888,7 @@ type SearchPatientsRow struct {
 func (q *Queries) SearchPatients(ctx context.Context, arg SearchPatientsParams) ([]SearchPatientsRow, error) {
 	rows, err := q.db.Query(ctx, searchPatients,
 		arg.Words,
+		arg.Folds,
 		arg.Digits,
 		arg.Code,
 		arg.AtMost,
@@ -193,4 +922,196 @@ func (q *Queries) SearchPatients(ctx context.Context, arg SearchPatientsParams) 
 		return nil, err
 	}
 	return items, nil
+}
+
+const undoPatientMerge = `-- name: UndoPatientMerge :execrows
+update patient_merges set undone_by = $1, undone_at = now() where id = $2 and undone_at is null
+`
+
+type UndoPatientMergeParams struct {
+	UndoneBy uuid.NullUUID
+	ID       uuid.UUID
+}
+
+func (q *Queries) UndoPatientMerge(ctx context.Context, arg UndoPatientMergeParams) (int64, error) {
+	result, err := q.db.Exec(ctx, undoPatientMerge, arg.UndoneBy, arg.ID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const updatePatient = `-- name: UpdatePatient :execrows
+update patients
+set first_name = $1, last_name = $2, local_name = $3, search_key = $4, sex = $5, birth_date = $6,
+    age_years = $7, age_months = $8, age_told_on = $9, blood_group = $10, phone = $11, email = $12,
+    address = $13, city = $14, state = $15, pin = $16, emergency_name = $17, emergency_phone = $18,
+    emergency_relation = $19, weight_grams = $20, allergies = $21, no_known_allergies = $22,
+    history = $23, note = $24, status = $25, language = $26
+where id = $27 and version = $28 and merged_into is null
+`
+
+type UpdatePatientParams struct {
+	FirstName         phi.Text
+	LastName          phi.Text
+	LocalName         phi.Text
+	SearchKey         phi.Text
+	Sex               string
+	BirthDate         *time.Time
+	AgeYears          *int16
+	AgeMonths         *int16
+	AgeToldOn         *time.Time
+	BloodGroup        string
+	Phone             phi.Text
+	Email             phi.Text
+	Address           phi.Text
+	City              string
+	State             string
+	Pin               string
+	EmergencyName     phi.Text
+	EmergencyPhone    phi.Text
+	EmergencyRelation string
+	WeightGrams       *int32
+	Allergies         phi.Text
+	NoKnownAllergies  bool
+	History           phi.Text
+	Note              phi.Text
+	Status            string
+	Language          string
+	ID                uuid.UUID
+	Version           int32
+}
+
+func (q *Queries) UpdatePatient(ctx context.Context, arg UpdatePatientParams) (int64, error) {
+	result, err := q.db.Exec(ctx, updatePatient,
+		arg.FirstName,
+		arg.LastName,
+		arg.LocalName,
+		arg.SearchKey,
+		arg.Sex,
+		arg.BirthDate,
+		arg.AgeYears,
+		arg.AgeMonths,
+		arg.AgeToldOn,
+		arg.BloodGroup,
+		arg.Phone,
+		arg.Email,
+		arg.Address,
+		arg.City,
+		arg.State,
+		arg.Pin,
+		arg.EmergencyName,
+		arg.EmergencyPhone,
+		arg.EmergencyRelation,
+		arg.WeightGrams,
+		arg.Allergies,
+		arg.NoKnownAllergies,
+		arg.History,
+		arg.Note,
+		arg.Status,
+		arg.Language,
+		arg.ID,
+		arg.Version,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const updatePatientClinical = `-- name: UpdatePatientClinical :execrows
+update patients
+set blood_group = $1, weight_grams = $2, allergies = $3, no_known_allergies = $4,
+    history = $5, status = $6
+where id = $7 and version = $8 and merged_into is null
+`
+
+type UpdatePatientClinicalParams struct {
+	BloodGroup       string
+	WeightGrams      *int32
+	Allergies        phi.Text
+	NoKnownAllergies bool
+	History          phi.Text
+	Status           string
+	ID               uuid.UUID
+	Version          int32
+}
+
+func (q *Queries) UpdatePatientClinical(ctx context.Context, arg UpdatePatientClinicalParams) (int64, error) {
+	result, err := q.db.Exec(ctx, updatePatientClinical,
+		arg.BloodGroup,
+		arg.WeightGrams,
+		arg.Allergies,
+		arg.NoKnownAllergies,
+		arg.History,
+		arg.Status,
+		arg.ID,
+		arg.Version,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const updatePatientIdentity = `-- name: UpdatePatientIdentity :execrows
+update patients set id_kind = $1, id_cipher = $2, id_blind = $3, id_tail = $4
+where id = $5 and merged_into is null
+`
+
+type UpdatePatientIdentityParams struct {
+	IDKind   string
+	IDCipher []byte
+	IDBlind  []byte
+	IDTail   phi.Text
+	ID       uuid.UUID
+}
+
+func (q *Queries) UpdatePatientIdentity(ctx context.Context, arg UpdatePatientIdentityParams) (int64, error) {
+	result, err := q.db.Exec(ctx, updatePatientIdentity,
+		arg.IDKind,
+		arg.IDCipher,
+		arg.IDBlind,
+		arg.IDTail,
+		arg.ID,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const updatePatientMergedInto = `-- name: UpdatePatientMergedInto :execrows
+update patients set merged_into = $1::uuid where id = $2 and version = $3
+`
+
+type UpdatePatientMergedIntoParams struct {
+	MergedInto uuid.NullUUID
+	ID         uuid.UUID
+	Version    int32
+}
+
+func (q *Queries) UpdatePatientMergedInto(ctx context.Context, arg UpdatePatientMergedIntoParams) (int64, error) {
+	result, err := q.db.Exec(ctx, updatePatientMergedInto, arg.MergedInto, arg.ID, arg.Version)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const updatePatientPhoto = `-- name: UpdatePatientPhoto :execrows
+update patients set photo_cipher = $1 where id = $2 and merged_into is null
+`
+
+type UpdatePatientPhotoParams struct {
+	PhotoCipher []byte
+	ID          uuid.UUID
+}
+
+func (q *Queries) UpdatePatientPhoto(ctx context.Context, arg UpdatePatientPhotoParams) (int64, error) {
+	result, err := q.db.Exec(ctx, updatePatientPhoto, arg.PhotoCipher, arg.ID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }

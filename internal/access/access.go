@@ -69,10 +69,13 @@ type Capability string
 const (
 	QueueView        Capability = "queue.view"
 	QueueMove        Capability = "queue.move"
+	QueueArrange     Capability = "queue.arrange"
 	CheckIn          Capability = "visit.create"
 	PatientView      Capability = "patient.view"
 	PatientRegister  Capability = "patient.register"
 	PatientEdit      Capability = "patient.edit"
+	PatientClinical  Capability = "patient.clinical"
+	PatientRecord    Capability = "patient.record"
 	PatientMerge     Capability = "patient.merge"
 	StaffView        Capability = "staff.view"
 	StaffManage      Capability = "staff.manage"
@@ -90,10 +93,13 @@ const (
 var needs = map[Capability][]Privilege{
 	QueueView:        {{Table: "visits", Command: "select"}, {Table: "tokens", Command: "select"}},
 	QueueMove:        {{Table: "visits", Command: "update", Columns: []string{"state"}}},
+	QueueArrange:     {{Table: "visits", Command: "update", Columns: []string{"doctor_id", "priority"}}},
 	CheckIn:          {{Table: "visits", Command: "insert"}, {Table: "tokens", Command: "insert"}},
 	PatientView:      {{Table: "patients", Command: "select", Columns: []string{"id", "number", "full_name"}}},
 	PatientRegister:  {{Table: "patients", Command: "insert"}},
 	PatientEdit:      {{Table: "patients", Command: "update", Columns: []string{"full_name", "phone"}}},
+	PatientClinical:  {{Table: "patients", Command: "update", Columns: []string{"allergies", "history"}}},
+	PatientRecord:    {{Table: "patients", Command: "select", Columns: []string{"allergies", "history", "id_cipher"}}},
 	PatientMerge:     {{Table: "patient_merges", Command: "insert"}},
 	StaffView:        {{Table: "users", Command: "select", Columns: []string{"id", "full_name", "role"}}},
 	StaffManage:      {{Table: "users", Command: "insert"}, {Table: "invitations", Command: "insert"}},

@@ -107,3 +107,20 @@ func (p *Problems) Err() error {
 	}
 	return &Error{Code: Invalid, Key: "error.problem", Text: "There is a problem", Fields: p.fields}
 }
+
+// Join makes one Invalid error of several; any other error among them comes
+// first, as it is.
+func Join(errs ...error) error {
+	var p Problems
+	for _, err := range errs {
+		var e *Error
+		switch {
+		case err == nil:
+		case errors.As(err, &e) && e.Code == Invalid:
+			p.fields = append(p.fields, e.Fields...)
+		default:
+			return err
+		}
+	}
+	return p.Err()
+}

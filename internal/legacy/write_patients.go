@@ -10,7 +10,6 @@ import (
 
 	"github.com/cloister-health/cloister/db/tenantdb"
 	"github.com/cloister-health/cloister/internal/patient"
-	"github.com/cloister-health/cloister/internal/phi"
 )
 
 // writePatients numbers the patients that are new by year of registration, in the
@@ -66,7 +65,7 @@ func (w *writer) reserve(ctx context.Context, years map[string]int) (map[string]
 func (w *writer) patient(ctx context.Context, q *tenantdb.Queries, id uuid.UUID, number string, p *Patient) error {
 	row := tenantdb.InsertImportedPatientParams{
 		ID: id, Number: number, FirstName: p.First, LastName: p.Last,
-		SearchKey: phi.Text(patient.SearchKey(p.First.Reveal(), p.Last.Reveal())), Sex: p.Sex, Phone: p.Phone, Address: p.Address, Note: p.Note,
+		SearchKey: patient.SearchKey(p.First.Reveal(), p.Last.Reveal(), ""), Sex: p.Sex, Phone: p.Phone, Address: p.Address, Note: p.Note,
 		Status: p.Status, RegisteredOn: p.Registered, RegisteredBy: orNull(w.users[p.By]),
 	}
 	if !p.Birth.IsZero() {

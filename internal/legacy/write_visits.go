@@ -6,6 +6,8 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/cloister-health/cloister/internal/phi"
+
 	"github.com/cloister-health/cloister/db/tenantdb"
 )
 
@@ -39,8 +41,8 @@ func (w *writer) visits(ctx context.Context) error {
 		id, v := fresh[i].id, fresh[i].v
 		tasks = append(tasks, func(ctx context.Context, q *tenantdb.Queries) error {
 			err := q.InsertImportedVisit(ctx, tenantdb.InsertImportedVisitParams{
-				ID: id, PatientID: w.patients[v.Patient], DepartmentID: orNull(department), Day: v.Day, Kind: v.Kind, Purpose: v.Purpose,
-				Note: v.Note.Reveal(), State: v.State, StateReason: v.Reason, ArrivedAt: v.Arrived, CreatedBy: orNull(w.users[v.By]),
+				ID: id, PatientID: w.patients[v.Patient], DepartmentID: orNull(department), Day: v.Day, Kind: v.Kind, Purpose: phi.Text(v.Purpose),
+				Note: v.Note, State: v.State, StateReason: v.Reason, ArrivedAt: v.Arrived, CreatedBy: orNull(w.users[v.By]),
 			})
 			if err != nil {
 				return err

@@ -1,0 +1,201 @@
+package patient
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/cloister-health/cloister/db/tenantdb"
+	"github.com/cloister-health/cloister/internal/access"
+	"github.com/cloister-health/cloister/internal/phi"
+	"github.com/cloister-health/cloister/tenants"
+)
+
+// Record is a patient's whole record. It does not hold the identity number,
+// only its masked form; Reveal gives the number and says so on the trail.
+type Record struct {
+	Card
+	First, Last                   phi.Text
+	BloodGroup                    string
+	Email, Address                phi.Text
+	City, State, Pin              string
+	EmergencyName, EmergencyPhone phi.Text
+	EmergencyRelation             string
+	IDKind                        string
+	IDTail                        phi.Text
+	WeightGrams                   int32 // 0 if not told
+	Allergies                     phi.Text
+	NoKnownAllergies              bool
+	History, Note                 phi.Text
+	Status, Language              string
+	HasPhoto                      bool
+	MergedInto                    uuid.UUID // zero if not merged
+	Created, Updated              time.Time
+	Version                       int32
+	Merged                        []Merged // records that count as this one
+	Elsewhere                     []Elsewhere
+}
+
+// Merged is a record that was merged into another.
+type Merged struct {
+	ID     uuid.UUID
+	Number string
+	Name   phi.Text
+}
+
+// Elsewhere is the record's number in another system.
+type Elsewhere struct{ System, Value string }
+
+// Family are the ids whose rows belong on the patient's page.
+func (r Record) Family() []uuid.UUID {
+	ids := []uuid.UUID{r.ID}
+	for _, m := range r.Merged {
+		ids = append(ids, m.ID)
+	}
+	return ids
+}
+
+// Get gives a record and notes on the trail, in the same round trip, that the
+// actor saw it.
+//
+// Errors: NotFound, Forbidden.
+func (s *Service) Get(ctx context.Context, id uuid.UUID) (Record, error) {
+	if err := s.allow(ctx, access.PatientRecord); err != nil {
+		return Record{}, err
+	}
+	var out Record
+	err := tenants.Read(ctx, s.db, func(ctx context.Context, tx *tenants.Tx) error {
+		var err error
+		out, err = GetIn(ctx, tx, id)
+		return err
+	})
+	return out, tenants.Refused(err)
+}
+
+// GetIn is Get within the transaction of another slice. A record that is not
+// there leaves no view: its error undoes the transaction.
+func GetIn(ctx context.Context, tx *tenants.Tx, id uuid.UUID) (Record, error) {
+	if err := tx.RecordView(ctx, "patients", id, id); err != nil {
+		return Record{}, err
+	}
+	var (
+		row    tenantdb.GetPatientRow
+		family []tenantdb.ListMergedPatientsRow
+		other  []tenantdb.ListIdentifiersByRecordRow
+	)
+	err := tx.Together(ctx, func(q *tenantdb.Queries) (err error) {
+		row, err = q.GetPatient(ctx, id)
+		return err
+	}, func(q *tenantdb.Queries) (err error) {
+		family, err = q.ListMergedPatients(ctx, uuid.NullUUID{UUID: id, Valid: true})
+		return err
+	}, func(q *tenantdb.Queries) (err error) {
+		other, err = q.ListIdentifiersByRecord(ctx, id)
+		return err
+	})
+	if err != nil {
+		return Record{}, err
+	}
+	r := recordOf(row)
+	for _, m := range family {
+		r.Merged = append(r.Merged, Merged{ID: m.ID, Number: m.Number, Name: m.FullName})
+	}
+	for _, o := range other {
+		r.Elsewhere = append(r.Elsewhere, Elsewhere{System: o.System, Value: o.Value})
+	}
+	return r, nil
+}
+
+func recordOf(r tenantdb.GetPatientRow) Record {
+	out := Record{
+		Card: Card{
+			ID: r.ID, Number: r.Number, Name: r.FullName, Local: r.LocalName, Sex: r.Sex, Phone: r.Phone,
+			Birth: BirthOf(r.BirthDate, r.AgeYears, r.AgeMonths, r.AgeToldOn), LastVisit: dayOf(r.LastVisitOn), Registered: r.RegisteredOn,
+		},
+		First: r.FirstName, Last: r.LastName, BloodGroup: r.BloodGroup, Email: r.Email, Address: r.Address, City: r.City, State: r.State, Pin: r.Pin,
+		EmergencyName: r.EmergencyName, EmergencyPhone: r.EmergencyPhone, EmergencyRelation: r.EmergencyRelation, IDKind: r.IDKind, IDTail: r.IDTail,
+		Allergies: r.Allergies, NoKnownAllergies: r.NoKnownAllergies, History: r.History, Note: r.Note, Status: r.Status, Language: r.Language,
+		HasPhoto: r.HasPhoto, MergedInto: r.MergedInto.UUID, Created: r.CreatedAt, Updated: r.UpdatedAt, Version: r.Version,
+	}
+	if r.WeightGrams != nil {
+		out.WeightGrams = *r.WeightGrams
+	}
+	return out
+}
+
+// Reveal gives the identity number itself; that it was shown stands on the
+// trail before it is.
+//
+// Errors: NotFound (also without a number), Forbidden.
+func (s *Service) Reveal(ctx context.Context, id uuid.UUID) (phi.Text, error) {
+	if err := s.allow(ctx, access.PatientRecord); err != nil {
+		return "", err
+	}
+	var out phi.Text
+	err := tenants.Read(ctx, s.db, func(ctx context.Context, tx *tenants.Tx) error {
+		if err := tx.RecordView(ctx, "patients.id_number", id, id); err != nil {
+			return err
+		}
+		row, err := tx.Q().GetPatient(ctx, id)
+		if err != nil {
+			return err
+		}
+		if len(row.IDCipher) == 0 {
+			return notFound()
+		}
+		k, err := s.keyset(ctx, tx)
+		if err != nil {
+			return err
+		}
+		plain, err := k.Decrypt(identityPlace(id), row.IDCipher)
+		out = phi.Text(plain)
+		return err
+	})
+	return out, tenants.Refused(err)
+}
+
+// Look is a line of the record's trail: who saw or changed it.
+type Look struct {
+	ID     uuid.UUID
+	At     time.Time
+	Actor  string // kind:uuid
+	Role   string // of the database, cloister_receptionist
+	Name   string // of the member of staff, empty for others
+	Action string // view, insert, update
+	Entity string
+	Reason string
+}
+
+// Looks lists who looked at a record and who changed it, newest first.
+//
+// Errors: NotFound, Forbidden.
+func (s *Service) Looks(ctx context.Context, id uuid.UUID, after Page, most int) (looks []Look, more bool, err error) {
+	if err := s.allow(ctx, access.TrailView); err != nil {
+		return nil, false, err
+	}
+	after = after.begin()
+	err = tenants.Read(ctx, s.db, func(ctx context.Context, tx *tenants.Tx) error {
+		if _, err := tx.Q().GetPatientCard(ctx, id); err != nil {
+			return err
+		}
+		merged, err := tx.Q().ListMergedPatients(ctx, uuid.NullUUID{UUID: id, Valid: true})
+		if err != nil {
+			return err
+		}
+		ids := []uuid.UUID{id}
+		for _, m := range merged {
+			ids = append(ids, m.ID)
+		}
+		rows, err := tx.Q().ListTrailByPatient(ctx, tenantdb.ListTrailByPatientParams{PatientIds: ids, BeforeAt: after.At, BeforeID: after.ID, AtMost: limit(most + 1)})
+		if err != nil {
+			return err
+		}
+		for _, r := range rows[:min(most, len(rows))] {
+			looks = append(looks, Look{ID: r.ID, At: r.At, Actor: r.Actor, Role: r.ActorRole, Name: r.ActorName, Action: r.Action, Entity: r.Entity, Reason: r.Reason})
+		}
+		more = len(rows) > most
+		return nil
+	})
+	return looks, more, tenants.Refused(err)
+}

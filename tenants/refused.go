@@ -1,0 +1,49 @@
+package tenants
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/cloister-health/cloister/internal/apperr"
+)
+
+// Refused turns what the database's own rules say into errors that may be
+// shown: a row that isn't there or isn't seen, a limit of the plan, an illegal
+// move, a right that the role lacks. A slice asks it after looking for the
+// constraints that it knows better; everything else stays as it is.
+func Refused(err error) error {
+	if err == nil {
+		return nil
+	}
+	var known *apperr.Error
+	if errors.As(err, &known) {
+		return err
+	}
+	if errors.Is(err, pgx.ErrNoRows) {
+		return apperr.Wrap(apperr.NotFound, "error.not_found", "This record was not found", err)
+	}
+	var pe *pgconn.PgError
+	if !errors.As(err, &pe) {
+		return err
+	}
+	switch pe.Code {
+	case "CL402":
+		e := apperr.Wrap(apperr.Quota, "error."+pe.ConstraintName, "The clinic's plan allows no more of these: "+pe.Detail+" is its limit", err)
+		e.Args = map[string]any{"Limit": pe.Detail, "What": strings.TrimPrefix(pe.ConstraintName, "quota_")}
+		return e
+	case "CL409":
+		return apperr.Wrap(apperr.Conflict, "error."+pe.ConstraintName, "This is not possible in the present state", err)
+	case "42501":
+		return apperr.Wrap(apperr.Forbidden, "error.forbidden", "Your role may not do this", err)
+	}
+	return err
+}
+
+// Violates tells whether err is the breach of a constraint of this name.
+func Violates(err error, constraint string) bool {
+	var pe *pgconn.PgError
+	return errors.As(err, &pe) && pe.ConstraintName == constraint
+}
