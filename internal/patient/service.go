@@ -20,20 +20,22 @@ import (
 // Service keeps the records of a clinic's patients.
 type Service struct {
 	db   *tenants.DB
-	can  access.Matrix
 	ring *keys.Ring
 }
 
-// NewService makes the service; can says what each role may do and ring opens
-// the clinics' keysets.
-func NewService(db *tenants.DB, can access.Matrix, ring *keys.Ring) *Service {
-	return &Service{db: db, can: can, ring: ring}
+// NewService makes the service; ring opens the clinics' keysets.
+func NewService(db *tenants.DB, ring *keys.Ring) *Service {
+	return &Service{db: db, ring: ring}
 }
 
 // allow fails closed: without a scope, or without the capability, nothing runs.
 func (s *Service) allow(ctx context.Context, c access.Capability) error {
+	can, err := s.db.Rights(ctx)
+	if err != nil {
+		return err
+	}
 	sc, ok := tenants.ScopeFrom(ctx)
-	if !ok || !s.can.Can(sc.Actor.Role, c) {
+	if !ok || !can.Can(sc.Actor.Role, c) {
 		return apperr.New(apperr.Forbidden, "error.forbidden", "Your role may not do this")
 	}
 	return nil

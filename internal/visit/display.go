@@ -194,14 +194,12 @@ func (s *Service) placeKey(clinic, visit uuid.UUID) string {
 	return key(visit, s.sign("place", clinic, visit, 0))
 }
 
-// public gives the context a display's scope. Only what a key opens runs in it.
-func public(ctx context.Context, id uuid.UUID) (context.Context, error) {
-	sc, ok := tenants.ScopeFrom(ctx)
-	if !ok || sc.Clinic == nil {
-		return ctx, notFound()
-	}
-	sc.Actor = tenants.Actor{Kind: access.DisplayActor, ID: id, Role: access.Display}
-	return tenants.WithScope(ctx, sc), nil
+// public gives the context a display's scope, whoever asks. Only what a key
+// opens runs in it.
+func public(ctx context.Context, clinic *tenants.Clinic, id uuid.UUID) context.Context {
+	sc, _ := tenants.ScopeFrom(ctx)
+	sc.Clinic, sc.Actor = clinic, tenants.Actor{Kind: access.DisplayActor, ID: id, Role: access.Display}
+	return tenants.WithScope(ctx, sc)
 }
 
 func notFound() error {
@@ -235,17 +233,14 @@ const (
 // Wall gives what the display of this key shows now.
 //
 // Errors: NotFound, for a wrong, revoked or switched-off key alike.
-func (s *Service) Wall(ctx context.Context, text string) (Wall, error) {
+func (s *Service) Wall(ctx context.Context, clinic *tenants.Clinic, text string) (Wall, error) {
 	id, mac, ok := openKey(text)
-	if !ok {
+	if !ok || clinic == nil {
 		return Wall{}, notFound()
 	}
-	ctx, err := public(ctx, id)
-	if err != nil {
-		return Wall{}, err
-	}
+	ctx = public(ctx, clinic, id)
 	var out Wall
-	err = tenants.Read(ctx, s.db, func(ctx context.Context, tx *tenants.Tx) error {
+	err := tenants.Read(ctx, s.db, func(ctx context.Context, tx *tenants.Tx) error {
 		d, err := tx.Q().GetDisplay(ctx, id)
 		if err != nil {
 			return err
@@ -330,18 +325,14 @@ type Place struct {
 // visit's day only.
 //
 // Errors: NotFound.
-func (s *Service) Place(ctx context.Context, text string) (Place, error) {
+func (s *Service) Place(ctx context.Context, clinic *tenants.Clinic, text string) (Place, error) {
 	id, mac, ok := openKey(text)
-	sc, scoped := tenants.ScopeFrom(ctx)
-	if !ok || !scoped || sc.Clinic == nil || !hmac.Equal(mac, s.sign("place", sc.Clinic.ID, id, 0)) {
+	if !ok || clinic == nil || !hmac.Equal(mac, s.sign("place", clinic.ID, id, 0)) {
 		return Place{}, notFound()
 	}
-	ctx, err := public(ctx, id)
-	if err != nil {
-		return Place{}, err
-	}
+	ctx = public(ctx, clinic, id)
 	var out Place
-	err = tenants.Read(ctx, s.db, func(ctx context.Context, tx *tenants.Tx) error {
+	err := tenants.Read(ctx, s.db, func(ctx context.Context, tx *tenants.Tx) error {
 		v, err := tx.Q().GetDisplayVisit(ctx, id)
 		if err != nil {
 			return err

@@ -23,7 +23,6 @@ const topicDisplay = "display"
 // Service runs the queue of a clinic.
 type Service struct {
 	db       *tenants.DB
-	can      access.Matrix
 	patients *patient.Service
 	linkKey  []byte
 	paces    paces
@@ -31,14 +30,18 @@ type Service struct {
 
 // NewService makes the service. linkKey signs the links of displays and of
 // patients' places.
-func NewService(db *tenants.DB, can access.Matrix, patients *patient.Service, linkKey []byte) *Service {
-	return &Service{db: db, can: can, patients: patients, linkKey: append([]byte(nil), linkKey...), paces: paces{known: map[uuid.UUID]clinicPaces{}}}
+func NewService(db *tenants.DB, patients *patient.Service, linkKey []byte) *Service {
+	return &Service{db: db, patients: patients, linkKey: append([]byte(nil), linkKey...), paces: paces{known: map[uuid.UUID]clinicPaces{}}}
 }
 
 // allow fails closed: without a scope, or without the capability, nothing runs.
 func (s *Service) allow(ctx context.Context, c access.Capability) error {
+	can, err := s.db.Rights(ctx)
+	if err != nil {
+		return err
+	}
 	sc, ok := tenants.ScopeFrom(ctx)
-	if !ok || !s.can.Can(sc.Actor.Role, c) {
+	if !ok || !can.Can(sc.Actor.Role, c) {
 		return apperr.New(apperr.Forbidden, "error.forbidden", "Your role may not do this")
 	}
 	return nil

@@ -6,7 +6,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/cloister-health/cloister/internal/access"
-	"github.com/cloister-health/cloister/internal/apperr"
 	"github.com/cloister-health/cloister/tenants"
 )
 
@@ -25,21 +24,15 @@ func (s *Service) Watch(ctx context.Context) (<-chan Change, func(), error) {
 	if err := s.allow(ctx, access.QueueView); err != nil {
 		return nil, nil, err
 	}
-	return s.watch(ctx)
+	sc, _ := tenants.ScopeFrom(ctx)
+	changes, cancel := s.WatchWall(sc.Clinic)
+	return changes, cancel, nil
 }
 
-// WatchWall is Watch for a display or a patient's place: whoever holds a key
-// that opens one. Opening it is the caller's, before and after each change.
-//
-// Errors: Forbidden.
-func (s *Service) WatchWall(ctx context.Context) (<-chan Change, func(), error) { return s.watch(ctx) }
-
-func (s *Service) watch(ctx context.Context) (<-chan Change, func(), error) {
-	sc, ok := tenants.ScopeFrom(ctx)
-	if !ok || sc.Clinic == nil {
-		return nil, nil, apperr.New(apperr.Forbidden, "error.forbidden", "Your role may not do this")
-	}
-	events, cancel := s.db.Subscribe(sc.Clinic.ID)
+// WatchWall is Watch for a display or a patient's place. A change says nothing
+// in itself; the key is tried each time that something is read.
+func (s *Service) WatchWall(clinic *tenants.Clinic) (<-chan Change, func()) {
+	events, cancel := s.db.Subscribe(clinic.ID)
 	out := make(chan Change, 1)
 	go func() {
 		defer close(out)
@@ -59,7 +52,7 @@ func (s *Service) watch(ctx context.Context) (<-chan Change, func(), error) {
 			}
 		}
 	}()
-	return out, cancel, nil
+	return out, cancel
 }
 
 func changeOf(e tenants.Event) (Change, bool) {
