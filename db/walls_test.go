@@ -202,7 +202,7 @@ func TestTheServiceAloneReadsNothing(t *testing.T) {
 	conn := testkit.Conn(t, w.App)
 	for _, sql := range []string{"select 1 from clinic_alpha.patients", "select 1 from clinic_alpha.users", "select 1 from platform.clinics",
 		"select 1 from platform.keysets", "select platform.record_view('patients', null, null)", "select platform.gate_signin('admin')",
-		"select * from platform.search_patients('a', '', '', 20)", "select platform.next_number('clinic_alpha', 'x', 'x')"} {
+		"select * from platform.search_patients('a', 'zxa', '', '', 20)", "select platform.next_number('clinic_alpha', 'x', 'x')"} {
 		if _, err := conn.Exec(t.Context(), sql); sqlstate(err) != "42501" {
 			t.Errorf("%s: %v, want 42501", sql, err)
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/cloister-health/cloister/internal/access"
 	"github.com/cloister-health/cloister/internal/apperr"
 	"github.com/cloister-health/cloister/internal/legacy"
+	"github.com/cloister-health/cloister/internal/patient"
 	"github.com/cloister-health/cloister/internal/testkit"
 	"github.com/cloister-health/cloister/tenants"
 )
@@ -367,8 +368,10 @@ func TestDeskGoesOn(t *testing.T) {
 	w.imported(t, "alpha", legacy.Options{})
 	tx := w.As(t, testkit.Alpha, access.Receptionist)
 	var names []string
-	for _, search := range [][]any{{"", "", "PT3-2026-62932"}, {" devki", "", ""}, {"", "00000087", ""}, {" सुनंदा", "", ""}} {
-		rows, err := tx.Query(t.Context(), "select full_name from platform.search_patients($1, $2, $3, 5)", search...)
+	for _, typed := range []string{"PT3-2026-62932", "devki", "00000087", "सुनंदा"} {
+		q := patient.ParseSearch(typed)
+		rows, err := tx.Query(t.Context(), "select p.full_name from platform.search_patients($1, $2, $3, $4, 5) r join patients p on p.id = r.id order by r.rank desc",
+			q.Words, q.Folds, q.Digits, q.Code)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,6 +1,7 @@
 package patient
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -84,14 +85,17 @@ func searchNumber(text string) (Search, bool) {
 	if prefix, number, ok := strings.Cut(code, "-"); ok && len(prefix) <= 3 && prefix != "PT" && number != "" && len(number) <= 4 {
 		return Search{Token: prefix + "-" + strings.Repeat("0", max(0, 3-len(number))) + number}, true
 	}
-	if rest, ok := strings.CutPrefix(code, "PT"); ok && rest != "" && rest[0] != '-' {
-		code = "PT-" + rest
-	}
-	if len(code) > len("PT-2026") && strings.HasPrefix(code, "PT-") && code[7] != '-' {
-		code = code[:7] + "-" + code[7:]
+	if m := loosePatientNumber.FindStringSubmatch(code); m != nil {
+		code = "PT-" + m[1]
+		if m[2] != "" {
+			code += "-" + m[2]
+		}
 	}
 	return Search{Code: code}, true
 }
+
+// loosePatientNumber is a patient number, or its beginning, without all of its hyphens.
+var loosePatientNumber = regexp.MustCompile(`^PT-?([0-9]{4})-?([0-9]*)$`)
 
 // yearNumber is the patient number in "2026-00418", which lacks its letters.
 func yearNumber(text string) string {
