@@ -21,7 +21,7 @@ type Site struct {
 
 // Routes are the rows of every page.
 func (s *Site) Routes() []httpx.Route {
-	return slices.Concat(s.commonRoutes())
+	return slices.Concat(s.commonRoutes(), s.signInRoutes())
 }
 
 func (s *Site) commonRoutes() []httpx.Route {
