@@ -8,6 +8,7 @@ type meter struct {
 	acquired *prometheus.CounterVec
 	waited   prometheus.Histogram
 	refused  prometheus.Counter
+	waiting  prometheus.Gauge
 	retired  *prometheus.CounterVec
 	dirty    prometheus.Counter
 	retries  *prometheus.CounterVec
@@ -26,7 +27,10 @@ func newMeter(r prometheus.Registerer) (*meter, error) {
 			Help:    "How long callers waited that had to wait for a connection.",
 			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5},
 		}),
-		refused:  prometheus.NewCounter(counter("refused_total", "Callers turned away because the queue was full.")),
+		refused: prometheus.NewCounter(counter("refused_total", "Callers turned away because the queue was full.")),
+		waiting: prometheus.NewGauge(prometheus.GaugeOpts{
+			Namespace: "cloister", Subsystem: "tenants", Name: "waiting", Help: "Callers that wait for a connection now.",
+		}),
 		retired:  prometheus.NewCounterVec(counter("retired_total", "Connections closed, by reason."), []string{"why"}),
 		dirty:    prometheus.NewCounter(counter("dirty_total", "Connections closed because a transaction left something on them.")),
 		retries:  prometheus.NewCounterVec(counter("retries_total", "Transactions run a second time, by reason."), []string{"why"}),
@@ -36,7 +40,7 @@ func newMeter(r prometheus.Registerer) (*meter, error) {
 	if r == nil {
 		return m, nil
 	}
-	for _, c := range []prometheus.Collector{m.acquired, m.waited, m.refused, m.retired, m.dirty, m.retries, m.lagged, m.relisten} {
+	for _, c := range []prometheus.Collector{m.acquired, m.waited, m.refused, m.waiting, m.retired, m.dirty, m.retries, m.lagged, m.relisten} {
 		if err := r.Register(c); err != nil {
 			return nil, err
 		}

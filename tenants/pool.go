@@ -309,12 +309,14 @@ func (p *pool) enqueue(w *waiter) {
 	w.prev, w.next = p.queue.prev, &p.queue
 	w.prev.next, w.next.prev = w, w
 	p.waiting++
+	p.meter.waiting.Set(float64(p.waiting))
 }
 
 func (p *pool) dequeue(w *waiter) {
 	w.prev.next, w.next.prev = w.next, w.prev
 	w.prev, w.next = nil, nil
 	p.waiting--
+	p.meter.waiting.Set(float64(p.waiting))
 }
 
 // connected makes the slot's connection where there is none.

@@ -3,6 +3,7 @@ package tenants_test
 import (
 	"context"
 	"io"
+	"runtime"
 	"testing"
 	"time"
 
@@ -95,6 +96,25 @@ func (w *world) counter(t testing.TB, name, label string) float64 {
 		}
 	}
 	return sum
+}
+
+// await waits until so many callers stand in the queue.
+func (w *world) await(t testing.TB, n int) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); ; runtime.Gosched() {
+		all, err := w.reg.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range all {
+			if f.GetName() == "cloister_tenants_waiting" && int(f.GetMetric()[0].GetGauge().GetValue()) == n {
+				return
+			}
+		}
+		if time.Now().After(end) {
+			t.Fatalf("never %d callers in the queue", n)
+		}
+	}
 }
 
 func as(ctx context.Context, c *tenants.Clinic, role access.Role) context.Context {
