@@ -38,6 +38,9 @@ func (i *Item) Scan(dest ...any) {
 	i.read = func(r pgx.Rows) error { return row{rows: r}.Scan(dest...) }
 }
 
+// Rows hands all rows to fn.
+func (i *Item) Rows(fn func(r pgx.Rows) error) { i.read = fn }
+
 // Each calls fn for each row.
 func (i *Item) Each(fn func(r pgx.Rows) error) {
 	i.read = func(r pgx.Rows) error {

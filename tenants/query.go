@@ -244,6 +244,9 @@ func (tx *Tx) Notify(_ context.Context, topic string, id uuid.UUID) error {
 // with it the transaction. Queries that give rows wait as ever.
 func (tx *Tx) Later() *tenantdb.Queries { return tenantdb.New(later{tx.txn}) }
 
+// Send is Later for one statement that has no query.
+func (t *txn) Send(sql string, args ...any) error { return t.enqueue(sql, args...) }
+
 // later is the transaction for a query of sqlc's whose result nobody waits for.
 type later struct{ *txn }
 
