@@ -129,6 +129,17 @@ func (q *Queries) CountOldSlugsOfOthers(ctx context.Context, arg CountOldSlugsOf
 	return count, err
 }
 
+const countOperatorsByEmail = `-- name: CountOperatorsByEmail :one
+select count(*) from platform.operators where email = $1
+`
+
+func (q *Queries) CountOperatorsByEmail(ctx context.Context, email string) (int64, error) {
+	row := q.db.QueryRow(ctx, countOperatorsByEmail, email)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const countSpares = `-- name: CountSpares :one
 select count(*) from platform.schemas where state = 'spare'
 `

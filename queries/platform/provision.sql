@@ -148,3 +148,6 @@ insert into platform.operators as o (id, email, full_name, password_hash) values
 on conflict (email) do update set full_name = excluded.full_name, active = true, failed_attempts = 0, locked_until = null,
   password_hash = coalesce(excluded.password_hash, o.password_hash)
 returning id, (xmax = 0)::boolean as created;
+
+-- name: CountOperatorsByEmail :one
+select count(*) from platform.operators where email = @email;

@@ -151,3 +151,9 @@ func (s *Service) SaveOperator(ctx context.Context, email, name, passwordHash st
 	r, err := platformdb.New(s.pool).SaveOperator(ctx, platformdb.SaveOperatorParams{ID: newID(), Email: email, FullName: name, PasswordHash: optional(passwordHash)})
 	return r.ID, r.Created, err
 }
+
+// HasOperator tells whether there is an operator with this email.
+func (s *Service) HasOperator(ctx context.Context, email string) (bool, error) {
+	n, err := platformdb.New(s.pool).CountOperatorsByEmail(ctx, strings.ToLower(email))
+	return n > 0, err
+}

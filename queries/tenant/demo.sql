@@ -1,0 +1,52 @@
+-- The demo's clinics are filled under the role of scheduled work, which alone
+-- may write history as it was.
+
+-- name: ListDemoStaff :many
+select id, username, role from users where active order by id;
+
+-- name: InsertDemoUser :exec
+insert into users (id, username, email, full_name, local_name, phone, role, language, password_hash, password_changed_at)
+values (@id, @username, @email, @full_name, @local_name, @phone, @role, @language, @password_hash, now());
+
+-- name: InsertDemoProfile :exec
+insert into profiles (user_id, specialisation, licence_number, qualification, years, fee_paise, room, token_prefix, department_id, shift)
+values (@user_id, @specialisation, sqlc.narg(licence_number), @qualification, sqlc.narg(years), sqlc.narg(fee_paise), @room, @token_prefix, sqlc.narg(department_id), @shift);
+
+-- name: InsertDemoDepartment :exec
+insert into departments (id, name, local_name, room, token_prefix) values (@id, @name, @local_name, @room, @token_prefix)
+on conflict (lower(name)) do nothing;
+
+-- name: InsertDemoDisplay :exec
+insert into displays (id, name, lines) values (@id, @name, '{}');
+
+-- name: CountDemoPatients :one
+select count(*) from patients;
+
+-- name: InsertDemoPatient :exec
+insert into patients (id, first_name, last_name, local_name, search_key, sex, birth_date, age_years, age_told_on, blood_group, phone, address, city, state, pin,
+  emergency_name, emergency_phone, emergency_relation, id_kind, id_cipher, id_blind, id_tail, weight_grams, allergies, no_known_allergies, history,
+  language, registered_on, registered_by)
+values (@id, @first_name, @last_name, @local_name, @search_key, @sex, sqlc.narg(birth_date), sqlc.narg(age_years), sqlc.narg(age_told_on), @blood_group, @phone,
+  @address, @city, @state, @pin, @emergency_name, @emergency_phone, @emergency_relation, @id_kind, @id_cipher, @id_blind, @id_tail, sqlc.narg(weight_grams),
+  @allergies, @no_known_allergies, @history, @language, @registered_on, @registered_by);
+
+-- name: ListDemoPatients :many
+select id, registered_on from patients where merged_into is null order by number;
+
+-- name: ListVisitDays :many
+select distinct day from visits where day >= @since order by day;
+
+-- name: InsertDemoVisit :exec
+insert into visits (id, patient_id, doctor_id, day, kind, purpose, state, state_reason, priority, call_count, arrived_at, called_at, started_at, ended_at, created_by)
+values (@id, @patient_id, @doctor_id, @day, @kind, @purpose, @state, @state_reason, @priority, @call_count, @arrived_at, sqlc.narg(called_at),
+  sqlc.narg(started_at), sqlc.narg(ended_at), @created_by);
+
+-- name: InsertDemoToken :exec
+-- Line, day, number and label are the trigger's; what is given here only fills them.
+insert into tokens (id, visit_id, line_id, day, number, label, made_at) values (@id, @visit_id, @visit_id, @day, 1, '', @made_at);
+
+-- name: GetDemoKeyset :one
+select wrapped from platform.keysets where clinic_id = (select platform.current_clinic());
+
+-- name: HasSetPassword :one
+select (password_changed_at is not null)::boolean as has_set from users where id = @id;
