@@ -99,6 +99,12 @@ var house = []room{
 		why:   "it reads a foreign file and writes through the core; it is no face",
 	},
 	{
+		name: "demo", packages: []string{"internal/demo"},
+		may:   append([]string{"tenants", "tenants/provision", "db/tenantdb", "internal/identity", "internal/keys", "internal/patient"}, kernel...),
+		never: []string{"net/http", "github.com/jackc/"},
+		why:   "it makes clinics as the command line does and fills them through the core; no real clinic needs it",
+	},
+	{
 		name: "tests only", packages: []string{"internal/testkit/...", "internal/arch"}, inner: true,
 		may: []string{"db/...", "tenants/...", "internal/..."},
 		why: "no product code imports them, see TestOnlyTestsImportTheTestkit",
