@@ -189,9 +189,9 @@ func (q *Queries) InsertImportedInvitation(ctx context.Context, arg InsertImport
 
 const insertImportedPatient = `-- name: InsertImportedPatient :exec
 insert into patients (id, number, first_name, last_name, search_key, sex, birth_date, age_years, age_told_on, phone, address, weight_grams, note,
-                      status, registered_on, registered_by)
+                      status, registered_on, registered_by, last_visit_on)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
-        $14, $15, $16)
+        $14, $15, $16, $17)
 `
 
 type InsertImportedPatientParams struct {
@@ -211,6 +211,7 @@ type InsertImportedPatientParams struct {
 	Status       string
 	RegisteredOn time.Time
 	RegisteredBy uuid.NullUUID
+	LastVisitOn  *time.Time
 }
 
 func (q *Queries) InsertImportedPatient(ctx context.Context, arg InsertImportedPatientParams) error {
@@ -231,6 +232,7 @@ func (q *Queries) InsertImportedPatient(ctx context.Context, arg InsertImportedP
 		arg.Status,
 		arg.RegisteredOn,
 		arg.RegisteredBy,
+		arg.LastVisitOn,
 	)
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -30,6 +31,7 @@ func (w *writer) writePatients(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	last := w.lastVisits()
 	tasks := make([]task, 0, len(fresh))
 	for _, p := range fresh {
 		year := p.Registered.Format("2006")
@@ -37,9 +39,22 @@ func (w *writer) writePatients(ctx context.Context) error {
 		next[year]++
 		id := newID()
 		w.patients[p.ID] = id
-		tasks = append(tasks, func(ctx context.Context, q *tenantdb.Queries) error { return w.patient(ctx, q, id, number, p) })
+		tasks = append(tasks, func(ctx context.Context, q *tenantdb.Queries) error { return w.patient(ctx, q, id, number, last[p.ID], p) })
 	}
 	return w.all(ctx, "patients", tasks)
+}
+
+// lastVisits gives each patient's last day at the clinic. The queue's trigger
+// would set it too, at the price of a second version of every patient.
+func (w *writer) lastVisits() map[int64]*time.Time {
+	last := make(map[int64]*time.Time, len(w.plan.Patients))
+	for i := range w.plan.Visits {
+		v := &w.plan.Visits[i]
+		if day := last[v.Patient]; day == nil || day.Before(v.Day) {
+			last[v.Patient] = &v.Day
+		}
+	}
+	return last
 }
 
 // reserve takes the numbers of each year as one block, in the years' order, so
@@ -62,11 +77,11 @@ func (w *writer) reserve(ctx context.Context, years map[string]int) (map[string]
 }
 
 // patient writes one patient, its source key and its old number.
-func (w *writer) patient(ctx context.Context, q *tenantdb.Queries, id uuid.UUID, number string, p *Patient) error {
+func (w *writer) patient(ctx context.Context, q *tenantdb.Queries, id uuid.UUID, number string, last *time.Time, p *Patient) error {
 	row := tenantdb.InsertImportedPatientParams{
 		ID: id, Number: number, FirstName: p.First, LastName: p.Last,
 		SearchKey: patient.SearchKey(p.First.Reveal(), p.Last.Reveal(), ""), Sex: p.Sex, Phone: p.Phone, Address: p.Address, Note: p.Note,
-		Status: p.Status, RegisteredOn: p.Registered, RegisteredBy: orNull(w.users[p.By]),
+		Status: p.Status, RegisteredOn: p.Registered, RegisteredBy: orNull(w.users[p.By]), LastVisitOn: last,
 	}
 	if !p.Birth.IsZero() {
 		row.BirthDate = &p.Birth

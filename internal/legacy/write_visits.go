@@ -34,11 +34,9 @@ func (w *writer) visits(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// The newest first: then a patient's last visit is set once and not again
-	// and again.
 	tasks := make([]task, 0, len(fresh))
-	for i := len(fresh) - 1; i >= 0; i-- {
-		id, v := fresh[i].id, fresh[i].v
+	for _, f := range fresh {
+		id, v := f.id, f.v
 		tasks = append(tasks, func(ctx context.Context, q *tenantdb.Queries) error {
 			err := q.InsertImportedVisit(ctx, tenantdb.InsertImportedVisitParams{
 				ID: id, PatientID: w.patients[v.Patient], DepartmentID: orNull(department), Day: v.Day, Kind: v.Kind, Purpose: phi.Text(v.Purpose),

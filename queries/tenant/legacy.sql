@@ -52,9 +52,9 @@ select platform.reserve_patients(@year::text, @n::integer)::bigint as first;
 
 -- name: InsertImportedPatient :exec
 insert into patients (id, number, first_name, last_name, search_key, sex, birth_date, age_years, age_told_on, phone, address, weight_grams, note,
-                      status, registered_on, registered_by)
+                      status, registered_on, registered_by, last_visit_on)
 values (@id, @number, @first_name, @last_name, @search_key, @sex, @birth_date, @age_years, @age_told_on, @phone, @address, @weight_grams, @note,
-        @status, @registered_on, @registered_by);
+        @status, @registered_on, @registered_by, @last_visit_on);
 
 -- name: ListDepartmentsForImport :many
 select id, name from departments;
