@@ -38,3 +38,6 @@ func OddPatient(phone, name, stamp, day string, age int64, weight float64) *Plan
 	}
 	return plan
 }
+
+// ReadLogo reads a logo from a media folder.
+var ReadLogo = readLogo

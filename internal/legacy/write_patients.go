@@ -39,7 +39,9 @@ func (w *writer) writePatients(ctx context.Context) error {
 		next[year]++
 		id := newID()
 		w.patients[p.ID] = id
-		tasks = append(tasks, func(ctx context.Context, q *tenantdb.Queries) error { return w.patient(ctx, q, id, number, last[p.ID], p) })
+		tasks = append(tasks, func(ctx context.Context, q *tenantdb.Queries) error {
+			return w.patient(ctx, q, id, number, last[p.ID], p)
+		})
 	}
 	return w.all(ctx, "patients", tasks)
 }

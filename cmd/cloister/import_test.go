@@ -1,0 +1,109 @@
+package main
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/cloister-health/cloister/internal/legacy"
+	"github.com/cloister-health/cloister/internal/testkit"
+)
+
+func legacyFile(name string) string {
+	return filepath.Join("..", "..", "internal", "legacy", "testdata", name)
+}
+
+func TestImportLegacy(t *testing.T) {
+	t.Parallel()
+	kit := testkit.New(t)
+	env := []string{"CLOISTER_APP_URL=" + kit.App, "CLOISTER_MASTER_KEY=" + base64.StdEncoding.EncodeToString(testkit.MasterKey)}
+	report := filepath.Join(t.TempDir(), "report.json")
+	try := func(args ...string) (int, string, string) {
+		var stdout, stderr strings.Builder
+		code := run(t.Context(), append([]string{"import", "legacy"}, args...), env, &stdout, &stderr)
+		return code, stdout.String(), stderr.String()
+	}
+	for _, c := range []struct {
+		args []string
+		says []string
+	}{
+		{[]string{"--dry-run"}, []string{"dry run: nothing was written", "hospital_patient ", "patient_login_without_patient", "Passwords", "0 imported"}},
+		{[]string{"--media", legacyFile("legacy_media"), "--report", report}, []string{"Settings filled", "logo", "not_at_this_stage", "75 76"}},
+		{nil, []string{"all tables", "329"}},
+	} {
+		code, stdout, stderr := try(append(c.args, "--clinic", "alpha", legacyFile("legacy.sqlite3"))...)
+		if code != exitOK || stderr != "" {
+			t.Fatalf("%v: code %d, %s", c.args, code, stderr)
+		}
+		for _, says := range c.says {
+			if !strings.Contains(stdout, says) {
+				t.Errorf("%v doesn't say %q:\n%s", c.args, says, stdout)
+			}
+		}
+	}
+	text, err := os.ReadFile(report)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r struct {
+		Clinic string `json:"clinic"`
+		Totals legacy.Totals
+	}
+	if err := json.Unmarshal(text, &r); err != nil || r.Clinic != "alpha" || r.Totals.Imported != 329 {
+		t.Errorf("the report: %+v, %v", r, err)
+	}
+	if left, err := filepath.Glob(filepath.Join(filepath.Dir(report), ".cloister-report-*")); err != nil || len(left) > 0 {
+		t.Errorf("left beside the report: %v, %v", left, err)
+	}
+	code, stdout, _ := try("--json", "--clinic", "alpha", legacyFile("legacy.sqlite3"))
+	if err := json.Unmarshal([]byte(stdout), &r); code != exitOK || err != nil || r.Totals.Imported != 0 || r.Totals.AlreadyThere != 329 {
+		t.Errorf("the third run: code %d, %+v, %v", code, r.Totals, err)
+	}
+	kit.Exec(t, "set session_replication_role = replica; update platform.clinics set status = 'suspended', status_reason = 'unpaid' where slug = 'beta'; update platform.plans set max_patients = 50")
+	kit.Exec(t, "set session_replication_role = replica; delete from clinic_alpha.identifiers where system = 'legacy.row' and value like 'hospital_patient:%'")
+	for _, c := range []struct {
+		args []string
+		code int
+		says string
+	}{
+		{[]string{"--clinic", "gamma", legacyFile("legacy.sqlite3")}, exitUsage, "--clinic: there is no clinic"},
+		{[]string{"--clinic", "beta", legacyFile("legacy.sqlite3")}, exitUsage, "--clinic: the clinic is suspended"},
+		{[]string{"--clinic", "alpha", legacyFile("legacy.sqlite3")}, exitFailed, "plan allows 50 patients"},
+	} {
+		code, _, stderr := try(c.args...)
+		if code != c.code || !strings.Contains(stderr, c.says) {
+			t.Errorf("%v: code %d, %s; want %d, %s", c.args, code, stderr, c.code, c.says)
+		}
+	}
+}
+
+// TestImportBeforeAnyDatabase: a wrong file or flag needs none.
+func TestImportBeforeAnyDatabase(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	for _, c := range []struct {
+		args []string
+		code int
+		says string
+	}{
+		{[]string{legacyFile("legacy.sqlite3")}, exitUsage, "--clinic: name the clinic"},
+		{[]string{"--clinic", "alpha"}, exitUsage, "arg(s)"},
+		{[]string{"--clinic", "alpha", legacyFile("legacy_expected.json")}, exitUsage, "not an SQLite file"},
+		{[]string{"--clinic", "alpha", filepath.Join(folder, "gone")}, exitUsage, "no such file"},
+		{[]string{"--clinic", "alpha", "--media", filepath.Join(folder, "gone"), legacyFile("legacy.sqlite3")}, exitUsage, "--media: is not a folder"},
+		{[]string{"--clinic", "alpha", "--report", filepath.Join(folder, "gone", "r.json"), legacyFile("legacy.sqlite3")}, exitUsage, "--report: the file can't be written"},
+		{[]string{"--clinic", "alpha", legacyFile("legacy.sqlite3")}, exitConfig, "no master key"},
+	} {
+		var stdout, stderr strings.Builder
+		code := run(t.Context(), append([]string{"import", "legacy"}, c.args...), nil, &stdout, &stderr)
+		if code != c.code || !strings.Contains(stderr.String(), c.says) {
+			t.Errorf("%v: code %d, %s; want %d, %s", c.args, code, stderr.String(), c.code, c.says)
+		}
+	}
+	if left, err := os.ReadDir(folder); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
