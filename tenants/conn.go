@@ -95,7 +95,6 @@ type conn struct {
 	checked time.Time
 	uses    int
 	memory  int64
-	asksMem bool
 	prior   int    // answers owed to the transaction before
 	unsent  bool   // the last COMMIT waits for the next packet
 	bad     string // why it may not be used again; empty while it may
