@@ -10,6 +10,14 @@ import (
 	"github.com/cloister-health/cloister/internal/apperr"
 )
 
+// quotaKeys are the messages of the plan's limits; they name the limit.
+var quotaKeys = map[string]string{
+	"quota_doctors":         "error.quota_doctors",
+	"quota_receptionists":   "error.quota_receptionists",
+	"quota_lab_technicians": "error.quota_lab_technicians",
+	"quota_patients":        "error.quota_patients",
+}
+
 // Refused turns what the database's own rules say into errors that may be
 // shown: a row that isn't there or isn't seen, a limit of the plan, an illegal
 // move, a right that the role lacks. A slice asks it after looking for the
@@ -31,7 +39,7 @@ func Refused(err error) error {
 	}
 	switch pe.Code {
 	case "CL402":
-		e := apperr.Wrap(apperr.Quota, "error."+pe.ConstraintName, "The clinic's plan allows no more of these: "+pe.Detail+" is its limit", err)
+		e := apperr.Wrap(apperr.Quota, quotaKeys[pe.ConstraintName], "The clinic's plan allows no more of these: "+pe.Detail+" is its limit", err)
 		e.Args = map[string]any{"Limit": pe.Detail, "What": strings.TrimPrefix(pe.ConstraintName, "quota_")}
 		return e
 	case "CL409":

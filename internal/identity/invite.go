@@ -124,11 +124,13 @@ func (s *Service) letter(c *tenants.Clinic, inv Invitation, link string) mail.Le
 		lang = c.Lang
 	}
 	w := func(key string, pairs ...any) string { return s.words(lang, key, pairs...) }
-	m := "mail." + inv.Kind
-	text := w("mail.greeting", "Name", inv.To.Name) + "\n\n" +
-		w(m+".text", "Clinic", c.Name, "Role", w("role."+string(inv.To.Role))) + "\n\n" + link + "\n\n" +
-		w(m+".lasts") + "\n\n" + w("mail.not_you") + "\n\n" + c.Name + "\n"
-	return mail.Letter{To: inv.To.Email, ToName: inv.To.Name, FromName: c.Name, Subject: w(m+".subject", "Clinic", c.Name), Text: text, Link: link}
+	subject, why, lasts := w("mail.reset.subject", "Clinic", c.Name), w("mail.reset.text", "Clinic", c.Name), w("mail.reset.lasts")
+	if inv.Kind == KindInvite {
+		subject, lasts = w("mail.invite.subject", "Clinic", c.Name), w("mail.invite.lasts")
+		why = w("mail.invite.text", "Clinic", c.Name, "Role", w("role."+string(inv.To.Role)))
+	}
+	text := w("mail.greeting", "Name", inv.To.Name) + "\n\n" + why + "\n\n" + link + "\n\n" + lasts + "\n\n" + w("mail.not_you") + "\n\n" + c.Name + "\n"
+	return mail.Letter{To: inv.To.Email, ToName: inv.To.Name, FromName: c.Name, Subject: subject, Text: text, Link: link}
 }
 
 // Forgot sends a reset link to whoever the login belongs to. Its answer and the

@@ -2,7 +2,6 @@ package identity_test
 
 import (
 	"encoding/base64"
-	"errors"
 	"strings"
 	"testing"
 
@@ -81,7 +80,7 @@ func TestPasswordRule(t *testing.T) {
 		var p apperr.Problems
 		identity.CheckPassword(&p, "password", pw, "Asha Kulkarni", "Northside Clinic")
 		var got string
-		if err := (*apperr.Error)(nil); errors.As(p.Err(), &err) {
+		if err, ok := p.Err().(*apperr.Error); ok {
 			got = err.Fields[0].Key
 			if err.Fields[0].Name != "password" || (pw != "" && strings.Contains(err.Error(), pw)) {
 				t.Errorf("%q: %v", pw, err)
