@@ -39,6 +39,13 @@ const (
 		` (select count(*) from pg_catalog.pg_listening_channels())`
 )
 
+// What the backend holds, and whether this login may ask; a server whose owner
+// doesn't let us is bounded by the number of clinics and statements alone.
+const (
+	sqlMayAsk = `select has_function_privilege('pg_catalog.pg_get_backend_memory_contexts()', 'execute')`
+	sqlMemory = `select sum(total_bytes)::bigint from pg_catalog.pg_get_backend_memory_contexts()`
+)
+
 // session statements by the names they are prepared under.
 const (
 	stBegin    = "begin"
@@ -46,6 +53,8 @@ const (
 	stRollback = "rollback"
 	stScope    = "scope"
 	stResidue  = "residue"
+	stMayAsk   = "may_ask"
+	stMemory   = "memory"
 )
 
 // reply is a kind of answer that the server owes us.
@@ -59,6 +68,8 @@ const (
 	replyClose
 	replyQuery
 	replyResidue
+	replyMayAsk
+	replyMemory
 	replySync
 )
 
@@ -84,7 +95,6 @@ type conn struct {
 	checked time.Time
 	uses    int
 	memory  int64
-	asksMem bool
 	prior   int    // answers owed to the transaction before
 	unsent  bool   // the last COMMIT waits for the next packet
 	bad     string // why it may not be used again; empty while it may
@@ -142,12 +152,20 @@ func (db *DB) dial(ctx context.Context) (*conn, error) {
 	c.pl.SendPrepare(stRollback, "rollback", nil)
 	c.pl.SendPrepare(stScope, sqlScope, []uint32{uint32(text), uint32(text), uint32(text), uint32(text), uint32(text), uint32(text)})
 	c.pl.SendPrepare(stResidue, sqlResidue, nil)
-	for range 5 {
+	c.pl.SendPrepare(stMayAsk, sqlMayAsk, nil)
+	for range 6 {
 		c.owe(replyCommand, nil)
 	}
+	c.pl.SendQueryPrepared(stMayAsk, nil, nil, nil)
+	c.owe(replyMayAsk, nil)
 	c.sync()
 	stop := context.AfterFunc(ctx, func() { _ = pg.Conn().SetDeadline(time.Now()) })
 	err = errors.Join(c.send(), c.settle())
+	if err == nil && c.asksMem { // goes with the first transaction
+		c.pl.SendPrepare(stMemory, sqlMemory, nil)
+		c.owe(replyCommand, nil)
+		c.sync()
+	}
 	if !stop() || err != nil {
 		c.close()
 		return nil, errors.Join(err, ctx.Err())
@@ -251,6 +269,8 @@ func (c *conn) next() (owed, *pgconn.ResultReader, error) {
 			return o, nil, c.readScope(r)
 		case replyResidue:
 			return o, nil, c.readResidue(r)
+		case replyMayAsk, replyMemory:
+			return o, nil, c.readMemory(o.kind, r)
 		}
 		tag, err := r.Close()
 		if err != nil {

@@ -357,3 +357,20 @@ func TestConnectionsThatKnowTooMuchAreMadeNew(t *testing.T) {
 		t.Error("no connection was retired")
 	}
 }
+
+func TestABackendThatGrewTooBigIsMadeNew(t *testing.T) {
+	t.Parallel()
+	w := open(t, func(c *tenants.Config) { c.Pool.MaxConns, c.Pool.MaxMemory = 1, 1 })
+	for range 3 {
+		err := tenants.Read(as(t.Context(), north, access.Receptionist), w.DB, func(ctx context.Context, tx *tenants.Tx) error {
+			_, err := tx.Exec(ctx, "select pg_advisory_xact_lock(7)") // asks for the full check
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := w.counter(t, "retired_total", "memory"); n != 3 {
+		t.Errorf("%v connections were retired for their size", n)
+	}
+}

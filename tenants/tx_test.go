@@ -88,7 +88,7 @@ func TestErrorsAreThoseThatQueriesExpect(t *testing.T) {
 		f    func(ctx context.Context, tx *tenants.Tx) error
 	}{
 		"query": {"42P01", func(ctx context.Context, tx *tenants.Tx) error {
-			_, err := tx.Query(ctx, "select x from nowhere")
+			_, err := tx.Query(ctx, "select x from nowhere") //nolint:sqlclosecheck // there are none
 			return err
 		}},
 		"row": {"42703", func(ctx context.Context, tx *tenants.Tx) error {

@@ -33,6 +33,8 @@ begin
     -- transaction has taken a staff role, nothing in it can call it again.
     revoke execute on function pg_catalog.set_config(text, text, boolean) from public;
     grant execute on function pg_catalog.set_config(text, text, boolean) to cloister_app, cloister_migrator, cloister_owner, cloister_backup, cloister_auditor;
+    -- The pool asks each backend for its own size, to recycle those that grew.
+    grant execute on function pg_catalog.pg_get_backend_memory_contexts() to cloister_app;
     -- Large objects belong to no schema and know no wall.
     for f in
       select p.oid::regprocedure as signature from pg_catalog.pg_proc p

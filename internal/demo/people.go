@@ -142,7 +142,7 @@ func invent(rng *rand.Rand, p place, today time.Time) tenantdb.InsertDemoPatient
 	registered := today.AddDate(0, 0, -1-rng.IntN(540))
 	a := tenantdb.InsertDemoPatientParams{
 		ID: newID(), FirstName: phi.Text(first.latin), LastName: phi.Text(last.latin), LocalName: phi.Text(local),
-		SearchKey: phi.Text(patient.SearchKey(first.latin, last.latin, local)), Sex: sex,
+		SearchKey: patient.SearchKey(first.latin, last.latin, local), Sex: sex,
 		Phone: phi.Text(fmt.Sprintf("+9190000%05d", rng.IntN(100000))), Address: phi.Text(fmt.Sprintf("%d %s, %s", 1+rng.IntN(120), pick(rng, streets), pick(rng, strings.Split(p.areas, "|")))),
 		City: p.city, State: p.state, Pin: p.pin, RegisteredOn: registered, Language: pick(rng, []string{"", "", "en", "hi", "mr"}),
 	}

@@ -144,7 +144,7 @@ func (rt *Router) catch(next http.Handler) http.Handler {
 			if v == nil {
 				return
 			}
-			if v == http.ErrAbortHandler {
+			if v == http.ErrAbortHandler { //nolint:errorlint // a panic value, which nobody wraps
 				panic(v)
 			}
 			rt.opt.Log.WithFields(logrus.Fields{"request": From(r.Context()).RequestID, "stack": string(debug.Stack())}).Errorf("panic: %v", v)

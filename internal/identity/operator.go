@@ -173,7 +173,7 @@ func (s *Service) SignOutOperator(w http.ResponseWriter, r *http.Request) error 
 	http.SetCookie(w, sessions.NewCookie(OperatorCookie, "", opt))
 	sc, err := operator(r.Context())
 	if err != nil {
-		return nil // signed out already
+		return nil //nolint:nilerr // signed out already
 	}
 	return tenants.PlatformWrite(r.Context(), s.db, func(ctx context.Context, tx *tenants.PlatformTx) error {
 		_, err := tx.Q().RevokeOperatorSession(ctx, sc.Session)

@@ -2,6 +2,7 @@ package identity_test
 
 import (
 	"encoding/base64"
+	"errors"
 	"strings"
 	"testing"
 
@@ -80,7 +81,7 @@ func TestPasswordRule(t *testing.T) {
 		var p apperr.Problems
 		identity.CheckPassword(&p, "password", pw, "Asha Kulkarni", "Northside Clinic")
 		var got string
-		if err, ok := p.Err().(*apperr.Error); ok {
+		if err := (*apperr.Error)(nil); errors.As(p.Err(), &err) {
 			got = err.Fields[0].Key
 			if err.Fields[0].Name != "password" || (pw != "" && strings.Contains(err.Error(), pw)) {
 				t.Errorf("%q: %v", pw, err)

@@ -211,7 +211,7 @@ func (s *Service) RevokeOthers(ctx context.Context) error {
 func (s *Service) SignOut(ctx context.Context) error {
 	sc, err := me(ctx)
 	if err != nil {
-		return nil // signed out already
+		return nil //nolint:nilerr // signed out already
 	}
 	return s.end(ctx, sc.Actor.ID, func(ctx context.Context, q *tenantdb.Queries) error {
 		_, err := q.RevokeSession(ctx, tenantdb.RevokeSessionParams{ID: sc.Session, UserID: sc.Actor.ID})

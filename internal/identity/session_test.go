@@ -2,6 +2,7 @@ package identity_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -187,8 +188,8 @@ func TestPasswordChangeEndsTheOthersAndGoesOn(t *testing.T) {
 		"again":    {Current: password, Password: other, Again: other + "x"},
 	} {
 		_, err := w.ChangePassword(ctx, n)
-		e, ok := err.(*apperr.Error)
-		if !ok || e.Code != apperr.Invalid || e.Fields[0].Name != field {
+		var e *apperr.Error
+		if !errors.As(err, &e) || e.Code != apperr.Invalid || e.Fields[0].Name != field {
 			t.Errorf("%s: %v", field, err)
 		}
 	}

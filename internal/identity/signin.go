@@ -123,7 +123,7 @@ func (s *Service) knock(ctx context.Context, sc tenants.Scope, login string) (te
 // refuse waits for the next grain of time and gives the refusal.
 func (s *Service) refuse(ctx context.Context, began time.Time) error {
 	spent := time.Since(began)
-	t := time.NewTimer((spent/failFloor+1)*failFloor - spent)
+	t := time.NewTimer(failFloor - spent%failFloor)
 	defer t.Stop()
 	select {
 	case <-t.C:

@@ -62,7 +62,7 @@ func Import(ctx context.Context, db *tenants.DB, clinic *tenants.Clinic, p *Plan
 		}
 		return nil
 	})
-	if err != nil && !(o.DryRun && errors.Is(err, errDryRun)) {
+	if err != nil && (!o.DryRun || !errors.Is(err, errDryRun)) {
 		return Report{}, explain(err)
 	}
 	return report, nil
