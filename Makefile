@@ -16,7 +16,7 @@ BUILD    = $(GO) build -trimpath -ldflags "-X main.version=$(VERSION)"
 # The race detector needs a C compiler; without one the tests run all the same.
 RACE := $(shell command -v cc >/dev/null 2>&1 && echo -race)
 
-.PHONY: bench help
+.PHONY: help
 help: ## List what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
@@ -25,12 +25,13 @@ build: assets ## Build bin/cloister
 	@$(BUILD) -o bin/cloister ./cmd/cloister
 
 .PHONY: test
-bench: ## Measure the walls and the pool; BENCH="--quick" for a short run
-	go run ./internal/bench/run $(BENCH)
-
 test: build postgres browser ## Run every test, in browsers too
 	@[ -n "$(RACE)" ] || echo "make test: no C compiler, so no race detector"
 	$(GO) test $(RACE) -shuffle=on $(TESTFLAGS) ./...
+
+.PHONY: bench
+bench: ## Measure the walls and the pool; BENCH="--quick" for a short run
+	$(GO) run ./internal/bench/run $(BENCH)
 
 .PHONY: check
 check: assets ## Format, generated code, lint, imports
