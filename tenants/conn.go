@@ -95,6 +95,7 @@ type conn struct {
 	checked time.Time
 	uses    int
 	memory  int64
+	asksMem bool   // the server says how big the backend is
 	prior   int    // answers owed to the transaction before
 	unsent  bool   // the last COMMIT waits for the next packet
 	bad     string // why it may not be used again; empty while it may
