@@ -60,10 +60,10 @@ func newApp(ctx context.Context, c config, h *health, metrics prometheus.Registe
 	if err != nil {
 		return nil, err
 	}
-	site := &web.Site{Faces: faces, People: a.people}
+	site := &web.Site{Faces: faces, Find: a.db.FindClinics, People: a.people}
 	a.router, err = httpx.New(httpx.Options{
 		Routes: site.Routes(), Mounts: mounts(c, h, faces), Resolve: a.db.Resolve, Can: faces.Matrix.Can,
-		Session: site.Session, Operator: site.Operator, Problem: faces.Problem, Log: log, Proxies: c.Proxies,
+		Session: site.Session, Operator: site.Operator, Problem: faces.Problem, Shut: site.Shut, Log: log, Proxies: c.Proxies,
 	})
 	return a, err
 }

@@ -44,7 +44,7 @@ func clinicHead(c *tenants.Clinic) ui.Clinic {
 		out.Logo = b.Query("/logo", "v", c.Brand.LogoHash)
 	}
 	if c.Brand.Color != "" {
-		out.BrandCSS = "/brand/" + c.Slug + ".css?v=" + strings.TrimPrefix(c.Brand.Color, "#")
+		out.BrandCSS = b.Query("/brand.css", "v", strings.TrimPrefix(c.Brand.Color, "#"))
 	}
 	return out
 }

@@ -16,12 +16,13 @@ import (
 // has a file of its own with its rows and handlers.
 type Site struct {
 	*Faces
+	Find   finder // of clinics, for the home page
 	People *identity.Service
 }
 
 // Routes are the rows of every page.
 func (s *Site) Routes() []httpx.Route {
-	return slices.Concat(s.commonRoutes(), s.signInRoutes())
+	return slices.Concat(s.commonRoutes(), s.homeRoutes(), s.signInRoutes())
 }
 
 func (s *Site) commonRoutes() []httpx.Route {
