@@ -15,7 +15,6 @@ import (
 	"github.com/cloister-health/cloister/internal/web/locale"
 	"github.com/cloister-health/cloister/internal/web/page"
 	"github.com/cloister-health/cloister/internal/web/ui"
-	"github.com/cloister-health/cloister/tenants"
 )
 
 // show renders a page with the request's environment.
@@ -34,11 +33,7 @@ func (f *Faces) clinic(r *http.Request) ui.Clinic {
 	if c == nil {
 		return ui.Clinic{}
 	}
-	return clinicHead(c)
-}
-
-func clinicHead(c *tenants.Clinic) ui.Clinic {
-	b := page.Base("/clinic/" + c.Slug)
+	b := base(r)
 	out := ui.Clinic{Name: c.Name, Local: local(c.LocalName), Home: string(b)}
 	if c.Brand.HasLogo {
 		out.Logo = b.Query("/logo", "v", c.Brand.LogoHash)

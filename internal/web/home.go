@@ -9,7 +9,6 @@ import (
 	"github.com/cloister-health/cloister/internal/web/brand"
 	"github.com/cloister-health/cloister/internal/web/page"
 	"github.com/cloister-health/cloister/internal/web/ui"
-	"github.com/cloister-health/cloister/tenants"
 )
 
 func (s *Site) homeRoutes() []httpx.Route {
@@ -19,8 +18,11 @@ func (s *Site) homeRoutes() []httpx.Route {
 	}
 }
 
+// Found is a clinic as the finder shows it: nothing but what leads to its door.
+type Found struct{ Slug, Name, City string }
+
 // finder looks for clinics by a part of their name or city.
-type finder func(ctx context.Context, fragment string, atMost int) ([]tenants.Found, error)
+type finder func(ctx context.Context, fragment string, atMost int) ([]Found, error)
 
 // shortest is the fewest letters that the finder looks for.
 const shortest = 2
@@ -62,7 +64,7 @@ func (s *Site) brandCSS(w http.ResponseWriter, r *http.Request) error {
 // Shut is what a suspended or expired clinic's admin sees on every page.
 func (s *Site) Shut(w http.ResponseWriter, r *http.Request) error {
 	info := httpx.From(r.Context())
-	expired := info.Outcome == tenants.Expired
+	expired := info.Clinic.Status == "expired"
 	title := "shut.suspended"
 	if expired {
 		title = "shut.expired"

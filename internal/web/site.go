@@ -9,7 +9,6 @@ import (
 	"github.com/cloister-health/cloister/internal/identity"
 	"github.com/cloister-health/cloister/internal/web/locale"
 	"github.com/cloister-health/cloister/internal/web/page"
-	"github.com/cloister-health/cloister/tenants"
 )
 
 // Site is every page of the service over the slices that it shows. Each area
@@ -48,25 +47,4 @@ func (s *Site) chooseLanguage(w http.ResponseWriter, r *http.Request) error {
 		http.SetCookie(w, &http.Cookie{Name: LangCookie, Value: lang, Path: "/", MaxAge: int((365 * 24 * time.Hour).Seconds()), HttpOnly: true, SameSite: http.SameSiteLaxMode})
 	}
 	return httpx.Redirect(w, r, httpx.SafeNext(r.PostFormValue("back"), "/"))
-}
-
-// Session finds the person of a request at a clinic, for httpx.
-func (s *Site) Session(_ http.ResponseWriter, r *http.Request, c *tenants.Clinic) (*httpx.Who, error) {
-	info := httpx.From(r.Context())
-	ses, ok, err := s.People.Enter(r, tenants.Scope{Clinic: c, RequestID: info.RequestID, Address: info.Address})
-	if err != nil || !ok {
-		return nil, err
-	}
-	sc := ses.In(tenants.Scope{Clinic: c})
-	return &httpx.Who{Actor: sc.Actor, Session: ses.ID, Deadline: ses.EndsAt(), Lang: ses.Language, Theme: ses.Theme, Density: ses.Density, NoKeys: !ses.SingleKeys}, nil
-}
-
-// Operator finds the operator of a request, for httpx.
-func (s *Site) Operator(_ http.ResponseWriter, r *http.Request) (*httpx.Who, error) {
-	info := httpx.From(r.Context())
-	o, ok, err := s.People.EnterPlatform(r, tenants.Scope{RequestID: info.RequestID, Address: info.Address})
-	if err != nil || !ok {
-		return nil, err
-	}
-	return &httpx.Who{Actor: o.In(tenants.Scope{}).Actor, Session: o.ID, Deadline: o.EndsAt(), Lang: o.Language, Theme: o.Theme}, nil
 }
