@@ -384,7 +384,7 @@ func QueueBoard(b Board) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 17, "\" hx-trigger=\"refresh\" hx-swap=\"outerHTML\" hx-sync=\"this:replace\"><section class=\"panel\" aria-labelledby=\"board-title\"><div class=\"panel-head\"><h2 id=\"board-title\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 17, "\" hx-trigger=\"refresh\" hx-swap=\"outerHTML\" hx-sync=\"this:replace\"><section class=\"panel\"><div class=\"panel-head\"><h2 id=\"board-title\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
