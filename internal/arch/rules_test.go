@@ -106,6 +106,11 @@ var house = []room{
 		why:   "it makes clinics as the command line does and fills them through the core; no real clinic needs it",
 	},
 	{
+		name: "measurements", packages: []string{"internal/bench/..."}, inner: true,
+		may: append([]string{"tenants", "tenants/...", "db/...", "internal/pg"}, kernel...),
+		why: "they drive the core from outside, and nothing of the product may lean on them",
+	},
+	{
 		name: "tests only", packages: []string{"internal/testkit/...", "internal/arch"}, inner: true,
 		may: []string{"db/...", "tenants/...", "internal/..."},
 		why: "no product code imports them, see TestOnlyTestsImportTheTestkit",
