@@ -8,9 +8,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
 
+	"github.com/cloister-health/cloister/internal/access"
 	"github.com/cloister-health/cloister/internal/httpx"
 	"github.com/cloister-health/cloister/internal/identity"
+	"github.com/cloister-health/cloister/internal/keys"
 	"github.com/cloister-health/cloister/internal/mail"
+	"github.com/cloister-health/cloister/internal/pg"
 	"github.com/cloister-health/cloister/internal/web"
 	"github.com/cloister-health/cloister/internal/web/gallery"
 	"github.com/cloister-health/cloister/internal/web/locale"
@@ -42,9 +45,9 @@ func newApp(ctx context.Context, c config, h *health, metrics prometheus.Registe
 			a.close(ctx)
 		}
 	}()
-	if a.db, err = tenants.Open(ctx, tenants.Config{DSN: dsn, ScopeKey: m.ScopeKey(), KeyID: 1, Metrics: metrics, Log: log,
+	if a.db, err = tenants.Open(ctx, tenants.Config{DSN: dsn, ScopeKey: m.ScopeKey(), KeyID: keys.KeyID, Metrics: metrics, Log: log,
 		Pool: tenants.PoolConfig{MaxConns: c.PoolConns, QueueLimit: c.PoolQueue, Plain: c.PoolPlain, StatementTimeout: c.StatementTimeout}}); err != nil {
-		return nil, err
+		return nil, reachable(ctx, dsn, err)
 	}
 	h.checks = append(h.checks, check{"database", a.db.Ping})
 	faces, err := newFaces(ctx, a.db)
@@ -62,10 +65,34 @@ func newApp(ctx context.Context, c config, h *health, metrics prometheus.Registe
 	}
 	site := &web.Site{Faces: faces, Find: a.find, People: a.people}
 	a.router, err = httpx.New(httpx.Options{
-		Routes: site.Routes(), Mounts: mounts(c, h, faces), Resolve: a.db.Resolve, Can: faces.Matrix.Can,
-		Session: a.session, Operator: a.operator, Problem: faces.Problem, Shut: site.Shut, Log: log, Proxies: c.Proxies,
+		Routes: site.Routes(), Mounts: mounts(c, h, faces), Resolve: a.db.Resolve, Can: a.can(log),
+		Session: a.session, Operator: a.operator, Problem: faces.Problem, Shut: site.Shut, Log: log, Proxies: c.Proxies, Stopping: h.stopping,
 	})
 	return a, err
+}
+
+// can asks the rights until they are known: a service that was started before
+// the first clinic must not refuse everybody until it is started again.
+func (a *app) can(log *logrus.Logger) func(access.Role, access.Capability) bool {
+	return func(r access.Role, c access.Capability) bool {
+		m, err := a.db.Rights(context.Background())
+		if err != nil {
+			log.WithError(err).Error("ask the rights")
+			return false
+		}
+		return m.Can(r, c)
+	}
+}
+
+// reachable turns a failed start of the pool into the plain words of package
+// pg when the database is the reason.
+func reachable(ctx context.Context, dsn string, err error) error {
+	conn, plain := pg.Connect(ctx, dsn)
+	if plain != nil {
+		return plain
+	}
+	_ = conn.Close(ctx)
+	return err
 }
 
 // newFaces loads what every page needs. The matrix is Postgres' answer.

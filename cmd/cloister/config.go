@@ -96,7 +96,9 @@ func (e *configError) Error() string {
 func loadConfig(environ []string) (config, error) {
 	vars := map[string]string{}
 	for _, line := range environ {
-		if name, value, ok := strings.Cut(line, "="); ok && value != "" {
+		name, value, _ := strings.Cut(line, "=")
+		delete(vars, name) // the last of two counts
+		if value != "" {
 			vars[name] = value
 		}
 	}

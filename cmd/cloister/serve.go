@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"net"
 
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
@@ -19,28 +21,30 @@ func newServe(env []string) *cobra.Command {
 			}
 			log, closeLog := newLog(c, cmd.ErrOrStderr())
 			defer closeLog() //nolint:errcheck // nothing is left to tell it to
-			return serve(cmd.Context(), c, log)
+			l, err := listener(c)
+			if err != nil {
+				return err
+			}
+			return serve(cmd.Context(), c, l, log, func() {
+				log.WithField("address", l.Addr().String()).Info("serving")
+			})
 		},
 	}
 }
 
-// serve builds the service and answers until the context ends.
-func serve(ctx context.Context, c config, log *logrus.Logger) error {
-	l, err := listener(c)
-	if err != nil {
-		return err
-	}
+// serve builds the service, says that it is ready, and answers on l until the
+// context ends.
+func serve(ctx context.Context, c config, l net.Listener, log *logrus.Logger, ready func()) error {
 	h := &health{stopping: ctx.Done(), log: log}
 	metrics := newRegistry()
-	if err := serveMetrics(ctx, c.MetricsAddr, metrics, log); err != nil {
-		return err
-	}
 	a, err := newApp(ctx, c, h, metrics, log)
 	if err != nil {
-		_ = l.Close()
-		return err
+		return errors.Join(err, l.Close())
 	}
 	defer a.close(context.WithoutCancel(ctx))
-	log.WithField("address", l.Addr().String()).Info("serving")
+	if err := serveMetrics(ctx, c.MetricsAddr, metrics, log); err != nil {
+		return errors.Join(err, l.Close())
+	}
+	ready()
 	return serveHTTP(ctx, l, a.router, c.ShutdownWait, log)
 }

@@ -29,8 +29,9 @@ type Options struct {
 	Shut     Handler                                                       // what a suspended clinic's admin sees on every page
 	Log      *logrus.Logger
 	Limits   Limits
-	Proxies  []netip.Prefix // whose X-Forwarded-For and X-Request-Id are believed
-	Origins  []string       // further origins that may post, such as a clinic's own domain
+	Proxies  []netip.Prefix  // whose X-Forwarded-For and X-Request-Id are believed
+	Stopping <-chan struct{} // closes when the service begins to stop: streams, which have no end, end then
+	Origins  []string        // further origins that may post, such as a clinic's own domain
 }
 
 // Router answers every request of the service.
@@ -105,7 +106,7 @@ func (rt *Router) serve(row *Route) http.Handler {
 			rt.fail(w, r, errThrottled)
 			return
 		}
-		ctx, done := bound(w, r, row)
+		ctx, done := rt.bound(w, r, row)
 		defer done()
 		r = r.WithContext(ctx)
 		ctx, err := rt.admit(w, r, row, info)
@@ -122,20 +123,36 @@ func (rt *Router) serve(row *Route) http.Handler {
 }
 
 // bound sets the row's limits on time and body.
-func bound(w http.ResponseWriter, r *http.Request, row *Route) (context.Context, context.CancelFunc) {
+func (rt *Router) bound(w http.ResponseWriter, r *http.Request, row *Route) (context.Context, context.CancelFunc) {
 	body := row.Body
 	if body == 0 {
 		body = DefaultBody
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, body)
 	if row.Stream {
-		return context.WithCancel(r.Context())
+		return rt.untilStop(r.Context())
 	}
 	limit := row.Timeout
 	if limit == 0 {
 		limit = DefaultTimeout
 	}
 	return context.WithTimeout(r.Context(), limit)
+}
+
+// untilStop ends a stream with the service, which otherwise would wait for the
+// browser to leave.
+func (rt *Router) untilStop(parent context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(parent)
+	if rt.opt.Stopping != nil {
+		go func() {
+			select {
+			case <-rt.opt.Stopping:
+				cancel()
+			case <-ctx.Done():
+			}
+		}()
+	}
+	return ctx, cancel
 }
 
 // admit finds the clinic and the person and holds both against the row. The
