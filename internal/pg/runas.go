@@ -77,6 +77,10 @@ func (a account) own(path string) error {
 // postgres inside the state folder, or, when that can't be reached by the
 // account (a checkout under /root, say), a folder of /var/lib named after it.
 func (a account) home(state string) (string, error) {
+	state, err := filepath.Abs(state) // the account's commands don't start where we are
+	if err != nil {
+		return "", err
+	}
 	if err := os.MkdirAll(state, 0o755); err != nil {
 		return "", err
 	}

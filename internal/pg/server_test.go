@@ -300,6 +300,18 @@ func TestServerOutOfReachOfItsAccount(t *testing.T) {
 	}
 }
 
+// The other tests name whole paths; make run doesn't. Not parallel: the working
+// directory is the process'.
+func TestServerInARelativeFolder(t *testing.T) {
+	dir := folder(t)
+	b := found(t)
+	t.Chdir(dir)
+	s := begin(t, Config{State: ".state", Binaries: b, Throwaway: true})
+	if want := filepath.Join(dir, ".state", "postgres"); s.Home != want {
+		t.Errorf("home is %s, want %s", s.Home, want)
+	}
+}
+
 func TestInterruptedInitdbStartsOver(t *testing.T) {
 	t.Parallel()
 	state := folder(t)
