@@ -32,6 +32,8 @@ func Cases() []Case {
 		{"access", "Read and Write against the same SQL without transaction, scope or policies", Access},
 		{"signature", "Signed scope against one that is believed", Signature},
 		{"pool", "The affine pool over many clinics against one shared schema", Pool},
+		{"provision", "Making a clinic, with a schema made ahead and without", Provision},
+		{"migrate", "One new DDL over every clinic against a loop of the same", Migrate},
 	}
 }
 
