@@ -230,7 +230,11 @@ begin
     rel as materialized (
       select c.oid, c.relname, c.relkind, c.relrowsecurity, c.relforcerowsecurity, c.relacl
       from inside i join pg_class c on c.oid = i.objid where i.classid = 'pg_class'::regclass),
-    tab as materialized (select * from rel where relkind in ('r', 'p'))
+    tab as materialized (select * from rel where relkind in ('r', 'p')),
+    -- Materialised, so that each expression is spelled out once.
+    pol as materialized (
+      select t.relname, p.polname, p.polpermissive, p.polcmd, pg_get_expr(p.polqual, p.polrelid) as qual, pg_get_expr(p.polwithcheck, p.polrelid) as checked
+      from tab t join pg_policy p on p.polrelid = t.oid)
   select string_agg(f.what, '; ' order by f.what) into fault from (
     select format('%s: row-level security is not enabled and forced', t.relname) as what
     from tab t where not (t.relrowsecurity and t.relforcerowsecurity)
@@ -246,12 +250,12 @@ begin
     from tab t where t.relname <> 'trail'
       and not exists (select from pg_trigger g where g.tgrelid = t.oid and g.tgname = 'trail' and g.tgenabled = 'O')
     union all
-    select format('%s: policy %s does not begin with the wall', t.relname, p.polname)
-    from tab t join pg_policy p on p.polrelid = t.oid
+    select format('%s: policy %s does not begin with the wall', p.relname, p.polname)
+    from pol p
     where not p.polpermissive
-       or (p.polqual is not null and pg_get_expr(p.polqual, p.polrelid) <> alone and not starts_with(pg_get_expr(p.polqual, p.polrelid), front))
-       or (p.polqual is not null and p.polcmd <> 'r' and p.polcmd <> 'd' and p.polwithcheck is null)
-       or (p.polwithcheck is not null and pg_get_expr(p.polwithcheck, p.polrelid) <> alone and not starts_with(pg_get_expr(p.polwithcheck, p.polrelid), front))
+       or (p.qual <> alone and not starts_with(p.qual, front))
+       or (p.qual is not null and p.polcmd <> 'r' and p.polcmd <> 'd' and p.checked is null)
+       or (p.checked <> alone and not starts_with(p.checked, front))
     union all
     select format('%s: no policy', t.relname)
     from tab t where not exists (select from pg_policy p where p.polrelid = t.oid)
