@@ -20,6 +20,14 @@ RACE := $(shell command -v cc >/dev/null 2>&1 && echo -race)
 help: ## List what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
+.PHONY: run
+run: postgres ## Run it all here: a private Postgres, two demo clinics, the service
+	@exec bin/cloister demo
+
+.PHONY: reset
+reset: build ## Drop the demo's data
+	@bin/cloister demo reset
+
 .PHONY: build
 build: assets ## Build bin/cloister
 	@$(BUILD) -o bin/cloister ./cmd/cloister
