@@ -112,7 +112,8 @@ const listDoctorLoad = `-- name: ListDoctorLoad :many
 select u.id, u.full_name, coalesce(p.room, '')::text as room, coalesce(p.availability, '')::text as availability,
        count(v.id) filter (where v.state in ('waiting', 'called', 'skipped'))::integer as waiting,
        count(v.id) filter (where v.state = 'in_consultation')::integer as consulting,
-       count(v.id) filter (where v.state = 'done')::integer as done
+       count(v.id) filter (where v.state = 'done')::integer as done,
+       coalesce(avg(extract(epoch from v.ended_at - v.started_at)) filter (where v.state = 'done' and v.started_at is not null), 0)::float8 as consult_seconds
 from users u
 left join profiles p on p.user_id = u.id
 left join visits v on v.doctor_id = u.id and v.day = $1::date
@@ -122,13 +123,14 @@ order by lower(u.full_name), u.id
 `
 
 type ListDoctorLoadRow struct {
-	ID           uuid.UUID
-	FullName     string
-	Room         string
-	Availability string
-	Waiting      int32
-	Consulting   int32
-	Done         int32
+	ID             uuid.UUID
+	FullName       string
+	Room           string
+	Availability   string
+	Waiting        int32
+	Consulting     int32
+	Done           int32
+	ConsultSeconds float64
 }
 
 func (q *Queries) ListDoctorLoad(ctx context.Context, today time.Time) ([]ListDoctorLoadRow, error) {
@@ -148,6 +150,7 @@ func (q *Queries) ListDoctorLoad(ctx context.Context, today time.Time) ([]ListDo
 			&i.Waiting,
 			&i.Consulting,
 			&i.Done,
+			&i.ConsultSeconds,
 		); err != nil {
 			return nil, err
 		}

@@ -36,6 +36,7 @@ type DoctorLoad struct {
 	ID                        uuid.UUID
 	Name, Room, Availability  string
 	Waiting, Consulting, Done int
+	Average                   time.Duration // of a consultation
 }
 
 // Activity is one line of what happened last: who, what, on which kind of
@@ -116,7 +117,8 @@ func (f *Figures) doctors(ctx context.Context, q *tenantdb.Queries) error {
 	rows, err := q.ListDoctorLoad(ctx, f.Day)
 	for _, r := range rows {
 		f.Doctors = append(f.Doctors, DoctorLoad{ID: r.ID, Name: r.FullName, Room: r.Room, Availability: r.Availability,
-			Waiting: int(r.Waiting), Consulting: int(r.Consulting), Done: int(r.Done)})
+			Waiting: int(r.Waiting), Consulting: int(r.Consulting), Done: int(r.Done),
+			Average: time.Duration(r.ConsultSeconds) * time.Second})
 	}
 	return err
 }

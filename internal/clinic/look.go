@@ -35,27 +35,6 @@ func ReadColor(text string) (string, bool) {
 	return t, colorForm.MatchString(t)
 }
 
-// SaveBrand changes the brand colour, as asked: the pages correct it for
-// contrast. Codes: invalid (color), stale, forbidden.
-func (s *Service) SaveBrand(ctx context.Context, color string, version int32) error {
-	if err := s.allow(ctx, access.SettingsEdit); err != nil {
-		return err
-	}
-	c, ok := ReadColor(color)
-	if !ok {
-		var p apperr.Problems
-		p.Add("color", "error.colour.invalid", "Write the colour like #0b5c6b")
-		return p.Err()
-	}
-	q := tenantdb.UpdateBrandParams{Version: version}
-	if c != "" {
-		q.BrandColor = &c
-	}
-	return tenants.Refused(tenants.Write(ctx, s.db, func(ctx context.Context, tx *tenants.Tx) error {
-		return one(tx.Q().UpdateBrand(ctx, q))
-	}))
-}
-
 // Bounds of a logo: what is sent, what is decoded, what is kept.
 const (
 	MaxLogoUpload = 2 << 20
@@ -65,54 +44,69 @@ const (
 	logoWidth     = 512
 )
 
-// SaveLogo keeps a logo. Whatever was sent is decoded and written anew as PNG,
-// so that nothing of the file but its picture is ever served. Nil takes the
-// logo away. Codes: invalid (logo), stale, forbidden.
-func (s *Service) SaveLogo(ctx context.Context, file []byte, version int32) error {
+// Look is what a clinic may choose of its looks.
+type Look struct {
+	Color   string // as asked, empty for the product's own; pages correct it for contrast
+	Logo    []byte // a new logo, nil to keep the one there is
+	NoLogo  bool   // take the logo away
+	Version int32  // of the facts
+}
+
+// SaveLook changes the colour and the logo. Whatever was sent as a logo is
+// decoded and written anew as PNG, so that nothing of the file but its picture
+// is ever served. Codes: invalid (colour, logo), stale, forbidden.
+func (s *Service) SaveLook(ctx context.Context, in Look) error {
 	if err := s.allow(ctx, access.SettingsEdit); err != nil {
 		return err
 	}
-	var logo []byte
-	if file != nil {
-		var err error
-		if logo, err = picture(file); err != nil {
-			return err
-		}
+	var p apperr.Problems
+	brand := tenantdb.UpdateBrandParams{Version: in.Version}
+	c, ok := ReadColor(in.Color)
+	if !ok {
+		p.Add("colour", "error.colour.invalid", "Write the colour like #0b5c6b")
+	} else if c != "" {
+		brand.BrandColor = &c
+	}
+	logo := tenantdb.SetLogoParams{Version: in.Version + 1}
+	if in.Logo != nil && !in.NoLogo {
+		logo.Logo = picture(&p, in.Logo)
+	}
+	if err := p.Err(); err != nil {
+		return err
 	}
 	return tenants.Refused(tenants.Write(ctx, s.db, func(ctx context.Context, tx *tenants.Tx) error {
-		return one(tx.Q().SetLogo(ctx, tenantdb.SetLogoParams{Logo: logo, Version: version}))
+		if err := one(tx.Q().UpdateBrand(ctx, brand)); err != nil || (in.Logo == nil && !in.NoLogo) {
+			return err
+		}
+		return one(tx.Q().SetLogo(ctx, logo))
 	}))
 }
 
 // picture makes a small PNG of a PNG, JPEG or GIF. The size is looked at before
 // anything is decoded: a small file may claim a huge picture.
-func picture(file []byte) ([]byte, error) {
-	bad := func(key, text string) error {
-		var p apperr.Problems
-		p.Add("logo", key, text)
-		return p.Err()
-	}
+func picture(p *apperr.Problems, file []byte) []byte {
 	conf, _, err := image.DecodeConfig(bytes.NewReader(file))
 	if err != nil || len(file) > MaxLogoUpload {
-		return nil, bad("error.logo.kind", "Use a PNG, JPEG or GIF of at most 2 MB")
+		p.Add("logo", "error.logo.kind", "Use a PNG, JPEG or GIF of at most 2 MB")
+		return nil
 	}
 	if conf.Width < 1 || conf.Height < 1 || conf.Width > maxLogoSide || conf.Height > maxLogoSide {
-		return nil, bad("error.logo.size", "The picture is too large: use at most 4000 by 4000 points")
+		p.Add("logo", "error.logo.size", "The picture is too large: use at most 4000 by 4000 points")
+		return nil
 	}
 	src, _, err := image.Decode(bytes.NewReader(file))
 	if err != nil {
-		return nil, bad("error.logo.kind", "Use a PNG, JPEG or GIF of at most 2 MB")
+		p.Add("logo", "error.logo.kind", "Use a PNG, JPEG or GIF of at most 2 MB")
+		return nil
 	}
 	for scale := 1.0; scale > 0.1; scale *= 0.7 {
 		var out bytes.Buffer
-		if err := (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&out, fit(src, scale)); err != nil {
-			return nil, err
-		}
-		if out.Len() <= maxLogoBytes {
-			return out.Bytes(), nil
+		if err := (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&out, fit(src, scale)); err == nil && out.Len() <= maxLogoBytes {
+			return out.Bytes()
 		}
 	}
-	return nil, bad("error.logo.size", "The picture is too large: use at most 4000 by 4000 points")
+	p.Add("logo", "error.logo.size", "The picture is too large: use at most 4000 by 4000 points")
+	return nil
 }
 
 // fit makes the picture as small as a page needs it, never larger than it was.

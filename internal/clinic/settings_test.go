@@ -161,14 +161,14 @@ func TestBrandAndLogo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.SaveBrand(ctx, " FF6F00 ", f.Version); err != nil {
+	if err := w.SaveLook(ctx, clinic.Look{Color: " FF6F00 ", Version: f.Version}); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.SaveBrand(ctx, "#abc", f.Version); !apperr.Is(err, apperr.Stale) {
+	if err := w.SaveLook(ctx, clinic.Look{Color: "#abc", Version: f.Version}); !apperr.Is(err, apperr.Stale) {
 		t.Errorf("an old version: %v", err)
 	}
 	for _, bad := range []string{"red", "#12345", "#1234567", "url(x)", "#12345g"} {
-		if got := fields(t, w.SaveBrand(ctx, bad, f.Version+1)); !got["color"] {
+		if got := fields(t, w.SaveLook(ctx, clinic.Look{Color: bad, Version: f.Version + 1})); !got["colour"] {
 			t.Errorf("%q: %v", bad, got)
 		}
 	}
@@ -176,7 +176,7 @@ func TestBrandAndLogo(t *testing.T) {
 	if _, err := w.Logo(t.Context(), sc.Clinic); !apperr.Is(err, apperr.NotFound) {
 		t.Errorf("no logo yet: %v", err)
 	}
-	if err := w.SaveLogo(ctx, picture(t, 900, 300), f.Version+1); err != nil {
+	if err := w.SaveLook(ctx, clinic.Look{Color: "#ff6f00", Logo: picture(t, 900, 300), Version: f.Version + 1}); err != nil {
 		t.Fatal(err)
 	}
 	logo, err := w.Logo(t.Context(), sc.Clinic)
@@ -188,11 +188,11 @@ func TestBrandAndLogo(t *testing.T) {
 		t.Errorf("kept as %s %dx%d, %d bytes, %v", kind, conf.Width, conf.Height, len(logo), err)
 	}
 	for name, file := range map[string][]byte{"empty": {}, "text": []byte("<svg onload=alert(1)>"), "cut": picture(t, 90, 30)[:40], "vast": bomb()} {
-		if got := fields(t, w.SaveLogo(ctx, file, f.Version+2)); !got["logo"] {
+		if got := fields(t, w.SaveLook(ctx, clinic.Look{Color: "#fff", Logo: file, Version: f.Version + 3})); !got["logo"] {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
-	if err := w.SaveLogo(ctx, nil, f.Version+2); err != nil {
+	if err := w.SaveLook(ctx, clinic.Look{Color: "#ff6f00", NoLogo: true, Version: f.Version + 3}); err != nil {
 		t.Fatal(err)
 	}
 	if g, err := w.Facts(ctx); err != nil || g.HasLogo || g.BrandColor != "#ff6f00" {

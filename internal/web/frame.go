@@ -27,11 +27,17 @@ func base(r *http.Request) page.Base {
 	return page.Base("/clinic/" + httpx.From(r.Context()).Clinic.Slug)
 }
 
+// deadlineForm is how a page's script reads the end of the session.
+const deadlineForm = time.RFC3339
+
+// product stands where a clinic's name would, on the service's own pages.
+const product = "Cloister"
+
 // clinic is the request's clinic as every page's head shows it.
 func (f *Faces) clinic(r *http.Request) ui.Clinic {
 	c := httpx.From(r.Context()).Clinic
 	if c == nil {
-		return ui.Clinic{}
+		return ui.Clinic{Name: product, Home: "/"}
 	}
 	b := base(r)
 	out := ui.Clinic{Name: c.Name, Local: local(c.LocalName), Home: string(b)}
@@ -67,7 +73,7 @@ func (f *Faces) shell(r *http.Request, area, title string, trail ...ui.Crumb) ui
 	if who := info.Who; who != nil {
 		s.User = ui.User{Name: who.Actor.Name, Role: page.RoleName(l, who.Actor.Role)}
 		if !who.Deadline.IsZero() {
-			s.Deadline = who.Deadline.UTC().Format(time.RFC3339)
+			s.Deadline = who.Deadline.UTC().Format(deadlineForm)
 		}
 	}
 	if info.Can(access.PatientView) {

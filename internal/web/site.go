@@ -5,8 +5,10 @@ import (
 	"slices"
 	"time"
 
+	"github.com/cloister-health/cloister/internal/clinic"
 	"github.com/cloister-health/cloister/internal/httpx"
 	"github.com/cloister-health/cloister/internal/identity"
+	"github.com/cloister-health/cloister/internal/platform"
 	"github.com/cloister-health/cloister/internal/web/locale"
 	"github.com/cloister-health/cloister/internal/web/page"
 )
@@ -15,13 +17,15 @@ import (
 // has a file of its own with its rows and handlers.
 type Site struct {
 	*Faces
-	Find   finder // of clinics, for the home page
-	People *identity.Service
+	Find     finder // of clinics, for the home page
+	People   *identity.Service
+	Clinic   *clinic.Service
+	Platform *platform.Service
 }
 
 // Routes are the rows of every page.
 func (s *Site) Routes() []httpx.Route {
-	return slices.Concat(s.commonRoutes(), s.homeRoutes(), s.signInRoutes())
+	return slices.Concat(s.commonRoutes(), s.homeRoutes(), s.signInRoutes(), s.accountRoutes(), s.staffRoutes(), s.settingsRoutes(), s.officeRoutes(), s.platformRoutes())
 }
 
 func (s *Site) commonRoutes() []httpx.Route {

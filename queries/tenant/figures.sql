@@ -24,7 +24,8 @@ group by v.day order by v.day;
 select u.id, u.full_name, coalesce(p.room, '')::text as room, coalesce(p.availability, '')::text as availability,
        count(v.id) filter (where v.state in ('waiting', 'called', 'skipped'))::integer as waiting,
        count(v.id) filter (where v.state = 'in_consultation')::integer as consulting,
-       count(v.id) filter (where v.state = 'done')::integer as done
+       count(v.id) filter (where v.state = 'done')::integer as done,
+       coalesce(avg(extract(epoch from v.ended_at - v.started_at)) filter (where v.state = 'done' and v.started_at is not null), 0)::float8 as consult_seconds
 from users u
 left join profiles p on p.user_id = u.id
 left join visits v on v.doctor_id = u.id and v.day = @today::date

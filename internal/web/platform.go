@@ -1,0 +1,75 @@
+package web
+
+import (
+	"net/http"
+	"net/url"
+
+	"github.com/cloister-health/cloister/internal/access"
+	"github.com/cloister-health/cloister/internal/httpx"
+	"github.com/cloister-health/cloister/internal/platform"
+	"github.com/cloister-health/cloister/internal/web/page"
+	"github.com/cloister-health/cloister/internal/web/ui"
+)
+
+// consolePath is the operators' list of clinics.
+const consolePath = "/platform/clinics"
+
+func (s *Site) platformRoutes() []httpx.Route {
+	return []httpx.Route{
+		{Method: http.MethodGet, Path: "/platform", Gate: httpx.Operator, Handler: s.platformDoor},
+		{Method: http.MethodGet, Path: consolePath, Gate: httpx.Operator, Handler: s.console},
+	}
+}
+
+func (s *Site) platformDoor(w http.ResponseWriter, r *http.Request) error {
+	return httpx.Redirect(w, r, consolePath)
+}
+
+// console lists the clinics to operators.
+func (s *Site) console(w http.ResponseWriter, r *http.Request) error {
+	q := r.URL.Query()
+	want := platform.Query{Status: q.Get("status"), Text: q.Get("q"), After: q.Get("after")}
+	got, err := s.Platform.Clinics(r.Context(), want)
+	if err != nil {
+		return err
+	}
+	info, l := httpx.From(r.Context()), s.words(r)
+	p := page.Clinics{Query: want.Text, Shown: l.N("clinics.shown", len(got.Clinics)),
+		Shell: ui.Shell{Title: l.T("clinics.title"), Clinic: ui.Clinic{Name: product, Home: "/platform"}, SignOut: "/platform/logout",
+			User: ui.User{Name: info.Who.Actor.Name, Role: page.RoleName(l, access.Platform)}, Deadline: info.Who.Deadline.UTC().Format(deadlineForm)}}
+	for _, c := range got.Clinics {
+		row := page.ClinicRow{Slug: c.Slug, Name: c.Name, City: c.City, Plan: c.Plan, Status: ui.Status(c.Status), Reason: c.Reason,
+			Staff: l.Num(int(c.Staff)), Patients: l.Num(int(c.Patients)), Storage: l.Size(c.Storage), LastActive: l.DateTime(c.LastActivity), Made: l.Date(c.CreatedAt)}
+		if c.LastActivity.IsZero() {
+			row.LastActive = l.T("staff.never")
+		}
+		p.Rows = append(p.Rows, row)
+	}
+	p.Tabs = []ui.Tab{{Label: l.T("filter.all"), Count: got.Total, Href: consoleAt(want.Text, "", ""), Current: want.Status == ""}}
+	for _, st := range []struct{ code, label string }{
+		{"pending", l.T("status.pending")}, {"trial", l.T("status.trial")}, {"active", l.T("status.active")}, {"past_due", l.T("status.past_due")},
+		{"suspended", l.T("status.suspended")}, {"expired", l.T("status.expired")}, {"archived", l.T("status.archived")},
+	} {
+		if n := got.Counts[st.code]; n > 0 || want.Status == st.code {
+			p.Tabs = append(p.Tabs, ui.Tab{Label: st.label, Count: n, Href: consoleAt(want.Text, st.code, ""), Current: want.Status == st.code})
+		}
+	}
+	if got.More {
+		p.Next = consoleAt(want.Text, want.Status, got.Clinics[len(got.Clinics)-1].Slug)
+	}
+	return s.show(w, r, http.StatusOK, page.ClinicsPage(p))
+}
+
+// consoleAt is the console's address with a filter.
+func consoleAt(text, status, after string) string {
+	q := url.Values{}
+	for k, v := range map[string]string{"q": text, "status": status, "after": after} {
+		if v != "" {
+			q.Set(k, v)
+		}
+	}
+	if len(q) == 0 {
+		return consolePath
+	}
+	return consolePath + "?" + q.Encode()
+}
