@@ -52,7 +52,7 @@ check: assets ## Format, generated code, lint, imports
 .PHONY: gen
 gen: ## Write generated code: queries and pages
 	$(SQLC) generate
-	$(TEMPL) generate -log-level error
+	$(TEMPL) generate -path internal/web -log-level error
 
 # Third-party files of the pages come by npm lockfile, are embedded, and are
 # never committed.

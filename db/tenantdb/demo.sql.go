@@ -260,7 +260,7 @@ type InsertDemoVisitParams struct {
 	DoctorID    uuid.NullUUID
 	Day         time.Time
 	Kind        string
-	Purpose     string
+	Purpose     phi.Text
 	State       string
 	StateReason string
 	Priority    bool

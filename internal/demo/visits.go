@@ -10,6 +10,7 @@ import (
 
 	"github.com/cloister-health/cloister/db/tenantdb"
 	"github.com/cloister-health/cloister/internal/access"
+	"github.com/cloister-health/cloister/internal/phi"
 	"github.com/cloister-health/cloister/tenants"
 )
 
@@ -99,7 +100,7 @@ func (g *daysWork) visit(doctor uuid.UUID, arrived time.Time) tenantdb.InsertDem
 	g.seen[who] = true
 	kind := pick(g.rng, []string{"routine", "routine", "routine", "routine", "follow_up", "follow_up"})
 	return tenantdb.InsertDemoVisitParams{ID: newID(), PatientID: who, DoctorID: uuid.NullUUID{UUID: doctor, Valid: true}, Day: g.day, Kind: kind,
-		Purpose: pick(g.rng, purposes), State: "waiting", ArrivedAt: arrived, CreatedBy: uuid.NullUUID{UUID: g.desk, Valid: g.desk != uuid.Nil}}
+		Purpose: phi.Text(pick(g.rng, purposes)), State: "waiting", ArrivedAt: arrived, CreatedBy: uuid.NullUUID{UUID: g.desk, Valid: g.desk != uuid.Nil}}
 }
 
 func (g *daysWork) minutes(from, to int) time.Duration {
