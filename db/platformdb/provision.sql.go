@@ -329,22 +329,6 @@ func (q *Queries) ForgetUsage(ctx context.Context, clinicID uuid.UUID) error {
 	return err
 }
 
-const getPlan = `-- name: GetPlan :one
-select code, name from platform.plans where code = $1
-`
-
-type GetPlanRow struct {
-	Code string
-	Name string
-}
-
-func (q *Queries) GetPlan(ctx context.Context, code string) (GetPlanRow, error) {
-	row := q.db.QueryRow(ctx, getPlan, code)
-	var i GetPlanRow
-	err := row.Scan(&i.Code, &i.Name)
-	return i, err
-}
-
 const listClinicsToPurge = `-- name: ListClinicsToPurge :many
 select id, slug from platform.clinics where status = 'deleted' and deleted_at is null and delete_after <= now() order by delete_after, id
 `

@@ -111,9 +111,6 @@ order by s.created_at, s.clinic_id;
 -- name: CountSpares :one
 select count(*) from platform.schemas where state = 'spare';
 
--- name: GetPlan :one
-select code, name from platform.plans where code = @code;
-
 -- name: ListPlanCodes :many
 select code from platform.plans order by position, code;
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -78,11 +79,6 @@ func takenSlug() error {
 }
 
 func (s *Service) createNew(ctx context.Context, spec Spec, by By) (Created, error) {
-	if _, err := platformdb.New(s.pool).GetPlan(ctx, spec.Plan); errors.Is(err, pgx.ErrNoRows) {
-		return Created{}, s.badPlan(ctx)
-	} else if err != nil {
-		return Created{}, err
-	}
 	c, err := s.createFromSpare(ctx, spec, by)
 	if !errors.Is(err, errNoSpare) {
 		return c, err
@@ -104,7 +100,8 @@ func (s *Service) badPlan(ctx context.Context) error {
 
 var errNoSpare = errors.New("provision: no spare schema")
 
-// createFromSpare does everything in one transaction.
+// createFromSpare does everything in one transaction. The schema is renamed
+// last: a rename makes Postgres plan every statement of the connection anew.
 func (s *Service) createFromSpare(ctx context.Context, spec Spec, by By) (Created, error) {
 	begun := time.Now()
 	out := Created{Spare: true}
@@ -119,21 +116,20 @@ func (s *Service) createFromSpare(ctx context.Context, spec Spec, by By) (Create
 		if err := s.enter(ctx, tx, spare.ClinicID, spare.SchemaName, by); err != nil {
 			return err
 		}
-		if err := s.register(ctx, q, spare.ClinicID, spec); err != nil {
-			return err
-		}
 		home := schemaFor(spec.Slug)
-		_, err = tx.Exec(ctx, "alter schema "+pgx.Identifier{spare.SchemaName}.Sanitize()+" rename to "+pgx.Identifier{home}.Sanitize())
-		if stateOf(err) == "42P06" { // the schema of the same clinic, made now by another
-			return errAgain
-		}
+		first, err := s.first(ctx, spare.ClinicID, home, spec, by, &out)
 		if err != nil {
 			return err
 		}
-		if err := s.enter(ctx, tx, spare.ClinicID, home, by); err != nil {
+		all := []func(writes) error{func(w writes) error { return register(ctx, w.platform, spare.ClinicID, spec) }}
+		all = append(append(all, first...), func(w writes) error {
+			return w.exec(ctx, "alter schema "+pgx.Identifier{spare.SchemaName}.Sanitize()+" rename to "+pgx.Identifier{home}.Sanitize())
+		})
+		err = together(ctx, tx, all...)
+		if err := s.taken(ctx, q, spare.ClinicID, spec, err); err != nil {
 			return err
 		}
-		if err := s.fill(ctx, tx, q, spare.ClinicID, home, spec, by, &out); err != nil {
+		if err := s.open(ctx, q, &out); err != nil {
 			return err
 		}
 		by.Reason = spec.request()
@@ -146,26 +142,31 @@ func (s *Service) createFromSpare(ctx context.Context, spec Spec, by By) (Create
 }
 
 // register puts the clinic into the registry, pending.
-func (s *Service) register(ctx context.Context, q *platformdb.Queries, id uuid.UUID, spec Spec) error {
-	err := q.AddClinic(ctx, platformdb.AddClinicParams{ID: id, Slug: spec.Slug, Name: spec.Name, LocalName: spec.LocalName,
+func register(ctx context.Context, q *platformdb.Queries, id uuid.UUID, spec Spec) error {
+	return q.AddClinic(ctx, platformdb.AddClinicParams{ID: id, Slug: spec.Slug, Name: spec.Name, LocalName: spec.LocalName,
 		RegistrationNumber: optional(spec.Registration), Gstin: optional(spec.GSTIN), Address: spec.Address, City: spec.City, State: spec.State,
 		Pin: spec.PIN, Phone: spec.Phone, Email: spec.Email, Website: spec.Website, Zone: spec.Zone, Language: spec.Language, Plan: spec.Plan})
-	switch {
-	case violates(err, "clinics_slug_key"):
+}
+
+// taken turns what the registry refused into words, and looks whether the slug
+// is another clinic's old one. That comes after the insert: a clinic that
+// retired the slug while we waited for it has committed by then.
+func (s *Service) taken(ctx context.Context, q *platformdb.Queries, id uuid.UUID, spec Spec, err error) error {
+	switch code := stateOf(err); {
+	case violates(err, "clinics_slug_key"), code == "42P06", violates(err, "schemas_schema_name_key"): // somebody makes the same clinic now
 		return errAgain
 	case violates(err, "clinics_registration_number_key"):
 		return invalid("registration", "error.registration.taken", "belongs to another clinic")
+	case code == "23503" && strings.Contains(err.Error(), "clinics_plan_fkey"):
+		return s.badPlan(ctx)
 	case err != nil:
 		return err
 	}
-	// Looked at after the insert: a clinic that retired the slug while we waited
-	// for it has committed by now.
-	if n, err := q.CountOldSlugsOfOthers(ctx, platformdb.CountOldSlugsOfOthersParams{Slug: spec.Slug, ClinicID: id}); err != nil {
-		return err
-	} else if n > 0 {
-		return takenSlug()
+	n, err := q.CountOldSlugsOfOthers(ctx, platformdb.CountOldSlugsOfOthersParams{Slug: spec.Slug, ClinicID: id})
+	if err == nil && n > 0 {
+		err = takenSlug()
 	}
-	return nil
+	return err
 }
 
 func optional(v string) *string {
@@ -181,13 +182,11 @@ func (s *Service) reserve(ctx context.Context, id uuid.UUID, schema string, spec
 		if err := s.enter(ctx, tx, id, schema, by); err != nil {
 			return err
 		}
-		if err := q.MakeSchema(ctx, platformdb.MakeSchemaParams{Clinic: id, Home: schema}); err != nil {
-			if code := stateOf(err); code == "42P06" || code == "23505" { // somebody makes the same clinic now
-				return errAgain
-			}
-			return err
+		err := q.MakeSchema(ctx, platformdb.MakeSchemaParams{Clinic: id, Home: schema})
+		if err == nil {
+			err = register(ctx, q, id, spec)
 		}
-		if err := s.register(ctx, q, id, spec); err != nil {
+		if err := s.taken(ctx, q, id, spec, err); err != nil {
 			return err
 		}
 		return q.BeginProvisioning(ctx, platformdb.BeginProvisioningParams{ID: newID(), ClinicID: id, Slug: spec.Slug, Action: "create",
@@ -228,7 +227,14 @@ func (s *Service) finishSteps(ctx context.Context, id uuid.UUID, schema string, 
 		if err := s.enter(ctx, tx, id, schema, by); err != nil {
 			return err
 		}
-		if err := s.fill(ctx, tx, q, id, schema, spec, by, &out); err != nil {
+		first, err := s.first(ctx, id, schema, spec, by, &out)
+		if err != nil {
+			return err
+		}
+		if err := together(ctx, tx, append(furniture(ctx), first...)...); err != nil {
+			return err
+		}
+		if err := s.open(ctx, q, &out); err != nil {
 			return err
 		}
 		if err := q.FinishProvisioning(ctx, platformdb.FinishProvisioningParams{ClinicID: id, Action: "create"}); err != nil {
@@ -237,53 +243,6 @@ func (s *Service) finishSteps(ctx context.Context, id uuid.UUID, schema string, 
 		return s.step(ctx, "filled")
 	})
 	return out, err
-}
-
-// openingHours are those of most clinics: mornings and evenings, not on Sunday.
-const openingHours = `{"mon": [["09:00", "13:00"], ["17:00", "20:00"]], "tue": [["09:00", "13:00"], ["17:00", "20:00"]],
- "wed": [["09:00", "13:00"], ["17:00", "20:00"]], "thu": [["09:00", "13:00"], ["17:00", "20:00"]],
- "fri": [["09:00", "13:00"], ["17:00", "20:00"]], "sat": [["09:00", "13:00"]], "sun": []}`
-
-// fill gives the clinic what it has from its first moment and opens it.
-func (s *Service) fill(ctx context.Context, tx pgx.Tx, q *platformdb.Queries, id uuid.UUID, schema string, spec Spec, by By, out *Created) error {
-	t := tenantdb.New(tx)
-	admin, invitation := newID(), newID()
-	wrapped, _, err := s.keys.NewKeyset(id)
-	if err != nil {
-		return err
-	}
-	for _, do := range []func() error{
-		func() error {
-			return t.AddSettings(ctx, tenantdb.AddSettingsParams{ID: newID(), OpeningHours: []byte(openingHours)})
-		},
-		func() error {
-			return t.AddFirstDepartment(ctx, tenantdb.AddFirstDepartmentParams{ID: newID(), Name: "General OPD", LocalName: "सामान्य बाह्यरुग्ण विभाग"})
-		},
-		func() error {
-			return t.AddFirstAdmin(ctx, tenantdb.AddFirstAdminParams{ID: admin, Username: spec.username(), Email: &spec.AdminEmail, FullName: spec.AdminName})
-		},
-		func() error {
-			return t.AddFirstInvitation(ctx, tenantdb.AddFirstInvitationParams{ID: invitation, UserID: uuid.NullUUID{UUID: admin, Valid: true},
-				Email: spec.AdminEmail, CreatedBy: by.actor(), ExpiresAt: time.Now().Add(inviteFor)})
-		},
-		func() error {
-			return q.AddKeyset(ctx, platformdb.AddKeysetParams{ClinicID: id, Wrapped: wrapped})
-		},
-		func() error {
-			return q.AssignSchema(ctx, platformdb.AssignSchemaParams{ClinicID: id, SchemaName: schema})
-		},
-	} {
-		if err := do(); err != nil {
-			return err
-		}
-	}
-	open, err := q.OpenClinic(ctx, id)
-	if err != nil {
-		return err
-	}
-	*out = Created{ID: id, Slug: spec.Slug, Name: spec.Name, Schema: schema, Status: open.Status, Plan: spec.Plan, TrialEndsAt: open.TrialEndsAt,
-		Spare: out.Spare, Admin: admin, Invitation: invitation}
-	return nil
 }
 
 // existing describes a clinic that was created before by the same request.

@@ -109,7 +109,13 @@ func (s *Service) makeSpare(ctx context.Context, id uuid.UUID, schema string) er
 	if err := s.step(ctx, "spare built"); err != nil {
 		return err
 	}
-	return s.owner(ctx, func(_ pgx.Tx, q *platformdb.Queries) error {
+	return s.owner(ctx, func(tx pgx.Tx, q *platformdb.Queries) error {
+		if err := s.enter(ctx, tx, id, schema, By{Actor: migrate.SystemActor("spares")}); err != nil {
+			return err
+		}
+		if err := together(ctx, tx, furniture(ctx)...); err != nil {
+			return err
+		}
 		if err := q.MarkSpare(ctx, id); err != nil {
 			return err
 		}
