@@ -43,7 +43,7 @@ func Refused(err error) error {
 		e.Args = map[string]any{"Limit": pe.Detail, "What": strings.TrimPrefix(pe.ConstraintName, "quota_")}
 		return e
 	case "CL409":
-		return apperr.Wrap(apperr.Conflict, "error."+pe.ConstraintName, "This is not possible in the present state", err)
+		return apperr.Wrap(apperr.Conflict, "error.state", "This is not possible in the present state", err)
 	case "42501":
 		return apperr.Wrap(apperr.Forbidden, "error.forbidden", "Your role may not do this", err)
 	}

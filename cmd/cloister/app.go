@@ -14,8 +14,10 @@ import (
 	"github.com/cloister-health/cloister/internal/identity"
 	"github.com/cloister-health/cloister/internal/keys"
 	"github.com/cloister-health/cloister/internal/mail"
+	"github.com/cloister-health/cloister/internal/patient"
 	"github.com/cloister-health/cloister/internal/pg"
 	"github.com/cloister-health/cloister/internal/platform"
+	"github.com/cloister-health/cloister/internal/visit"
 	"github.com/cloister-health/cloister/internal/web"
 	"github.com/cloister-health/cloister/internal/web/gallery"
 	"github.com/cloister-health/cloister/internal/web/locale"
@@ -65,7 +67,9 @@ func newApp(ctx context.Context, c config, h *health, metrics prometheus.Registe
 	if err != nil {
 		return nil, err
 	}
-	site := &web.Site{Faces: faces, Find: a.find, People: a.people, Clinic: clinic.NewService(a.db, a.people), Platform: platform.NewService(a.db)}
+	patients := patient.NewService(a.db, keys.NewRing(m, nil))
+	site := &web.Site{Faces: faces, Find: a.find, People: a.people, Clinic: clinic.NewService(a.db, a.people), Platform: platform.NewService(a.db),
+		Patients: patients, Visits: visit.NewService(a.db, patients, m.LinkKey())}
 	a.router, err = httpx.New(httpx.Options{
 		Routes: site.Routes(), Mounts: mounts(c, h, faces), Resolve: a.db.Resolve, Can: a.can(log),
 		Session: a.session, Operator: a.operator, Problem: faces.Problem, Shut: site.Shut, Log: log, Proxies: c.Proxies, Stopping: h.stopping,

@@ -286,26 +286,18 @@ func (q *Queries) RaiseDisplayGeneration(ctx context.Context, arg RaiseDisplayGe
 	return result.RowsAffected(), nil
 }
 
-const updateDisplay = `-- name: UpdateDisplay :execrows
-update displays set name = $1, lines = $2, active = $3 where id = $4 and version = $5
+const switchDisplay = `-- name: SwitchDisplay :execrows
+update displays set active = $1 where id = $2 and version = $3
 `
 
-type UpdateDisplayParams struct {
-	Name    string
-	Lines   []uuid.UUID
+type SwitchDisplayParams struct {
 	Active  bool
 	ID      uuid.UUID
 	Version int32
 }
 
-func (q *Queries) UpdateDisplay(ctx context.Context, arg UpdateDisplayParams) (int64, error) {
-	result, err := q.db.Exec(ctx, updateDisplay,
-		arg.Name,
-		arg.Lines,
-		arg.Active,
-		arg.ID,
-		arg.Version,
-	)
+func (q *Queries) SwitchDisplay(ctx context.Context, arg SwitchDisplayParams) (int64, error) {
+	result, err := q.db.Exec(ctx, switchDisplay, arg.Active, arg.ID, arg.Version)
 	if err != nil {
 		return 0, err
 	}

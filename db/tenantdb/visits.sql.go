@@ -260,6 +260,61 @@ func (q *Queries) LastMove(ctx context.Context, visitID uuid.UUID) (LastMoveRow,
 	return i, err
 }
 
+const lastVisitOfUser = `-- name: LastVisitOfUser :one
+select v.id from visits v where v.day = $1 and v.created_by = $2 order by v.arrived_at desc, v.id desc limit 1
+`
+
+type LastVisitOfUserParams struct {
+	Day       time.Time
+	CreatedBy uuid.NullUUID
+}
+
+// The newest token that somebody gave today.
+func (q *Queries) LastVisitOfUser(ctx context.Context, arg LastVisitOfUserParams) (uuid.UUID, error) {
+	row := q.db.QueryRow(ctx, lastVisitOfUser, arg.Day, arg.CreatedBy)
+	var id uuid.UUID
+	err := row.Scan(&id)
+	return id, err
+}
+
+const listAllergiesByLine = `-- name: ListAllergiesByLine :many
+select v.id, p.allergies, p.no_known_allergies
+from visits v join patients p on p.id = v.patient_id
+where v.day = $1 and v.line_id = $2 and v.state in ('waiting', 'called', 'in_consultation')
+`
+
+type ListAllergiesByLineParams struct {
+	Day    time.Time
+	LineID uuid.NullUUID
+}
+
+type ListAllergiesByLineRow struct {
+	ID               uuid.UUID
+	Allergies        phi.Text
+	NoKnownAllergies bool
+}
+
+// What must be known before a patient of the line comes in.
+func (q *Queries) ListAllergiesByLine(ctx context.Context, arg ListAllergiesByLineParams) ([]ListAllergiesByLineRow, error) {
+	rows, err := q.db.Query(ctx, listAllergiesByLine, arg.Day, arg.LineID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListAllergiesByLineRow{}
+	for rows.Next() {
+		var i ListAllergiesByLineRow
+		if err := rows.Scan(&i.ID, &i.Allergies, &i.NoKnownAllergies); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listLines = `-- name: ListLines :many
 select u.id, 'doctor'::text as kind, u.full_name as name, u.local_name, p.room, p.availability, coalesce(p.specialisation, '')::text as about,
        p.department_id

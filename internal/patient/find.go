@@ -140,7 +140,7 @@ func (s *Service) LikeThis(ctx context.Context, in Input, except uuid.UUID) ([]A
 
 func likeThis(ctx context.Context, tx *tenants.Tx, in Input, except uuid.UUID) ([]Alike, error) {
 	phone, _ := ParsePhone(in.Phone)
-	first, last := SplitName(in.Name)
+	first, last := in.names()
 	name := NameKey(first, last)
 	var byPhone []tenantdb.ListPatientsByPhoneRow
 	var byName []tenantdb.ListPatientsByNameKeyRow

@@ -48,7 +48,7 @@ func NormalIdentity(kind, number string) (string, error) {
 		ok = otherForm.MatchString(plain)
 	}
 	if !ok {
-		return "", apperr.New(apperr.Invalid, "error.identity."+kind, "This is no number of such a document")
+		return "", apperr.New(apperr.Invalid, "error.identity.invalid", "This is no number of such a document")
 	}
 	return plain, nil
 }
@@ -56,7 +56,7 @@ func NormalIdentity(kind, number string) (string, error) {
 func (in Input) checkIdentity(p *apperr.Problems) string {
 	number := CleanName(in.IDNumber)
 	if in.IDKind != "" && !slices.Contains(identityKinds, in.IDKind) {
-		p.Add("id_kind", "error.choice", "Choose one of the list")
+		p.Add("id_kind", "error.choose", "Choose one of the list")
 		return ""
 	}
 	if number == "" {

@@ -18,6 +18,7 @@ import (
 // names in brackets.
 type Input struct {
 	Name              string // name: first and last
+	First, Last       string // first_name, last_name: instead of Name, where a form parts them
 	Local             string // local
 	Sex               string // sex
 	Born              string // born: a day
@@ -86,15 +87,9 @@ func (in Input) check(today time.Time, how strictness) (facts, error) {
 		f   facts
 		err error
 	)
-	name := CleanName(in.Name)
-	f.first, f.last = SplitName(name)
+	f.first, f.last = in.names()
 	f.local = CleanName(in.Local)
-	switch {
-	case name == "" || len(nameWords(name)) == 0:
-		p.Add("name", "error.name.missing", "Enter the patient's name")
-	case utf8.RuneCountInString(name) > longestName:
-		p.Add("name", "error.text.long", "This is too long")
-	}
+	in.checkName(&p, f)
 	if f.phone, err = ParsePhone(in.Phone); err != nil {
 		problem(&p, "phone", err)
 	} else if f.phone == "" && how == atTheDesk {
@@ -121,6 +116,30 @@ func (in Input) check(today time.Time, how strictness) (facts, error) {
 	}
 	in.checkLengths(&p)
 	return f, p.Err()
+}
+
+// names are first and last name, however the form asked for them.
+func (in Input) names() (first, last string) {
+	if in.First != "" || in.Last != "" {
+		return CleanName(in.First), CleanName(in.Last)
+	}
+	return SplitName(in.Name)
+}
+
+func (in Input) checkName(p *apperr.Problems, f facts) {
+	field := "name"
+	if in.Name == "" {
+		field = "first_name"
+	}
+	whole := f.first + " " + f.last
+	switch {
+	case f.first == "" || len(nameWords(whole)) == 0:
+		p.Add(field, "error.name.missing", "Enter the patient's name")
+	case utf8.RuneCountInString(whole) > longestName:
+		p.Add(field, "error.text.long", "This is too long")
+	case !utf8.ValidString(whole) || strings.ContainsRune(whole, 0):
+		p.Add(field, "error.text.invalid", "This holds signs that are no text")
+	}
 }
 
 func (in Input) checkBirth(p *apperr.Problems, today time.Time, how strictness) Birth {
@@ -169,13 +188,13 @@ func (in Input) checkChoices(p *apperr.Problems, how strictness) {
 		p.Add("sex", "error.sex.missing", "Choose a sex")
 	}
 	if !slices.Contains(bloodGroups, in.BloodGroup) {
-		p.Add("blood_group", "error.choice", "Choose one of the list")
+		p.Add("blood_group", "error.choose", "Choose one of the list")
 	}
 	if !slices.Contains(statuses, in.Status) {
-		p.Add("status", "error.choice", "Choose one of the list")
+		p.Add("status", "error.choose", "Choose one of the list")
 	}
 	if !slices.Contains(languages, in.Language) {
-		p.Add("language", "error.choice", "Choose one of the list")
+		p.Add("language", "error.choose", "Choose one of the list")
 	}
 }
 

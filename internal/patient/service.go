@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -77,6 +78,25 @@ func (s *Service) Register(ctx context.Context, key uuid.UUID, in Input) (Regist
 	return out, tenants.Refused(err)
 }
 
+// Sent tells whether a form of this key was carried out already.
+//
+// Errors: Forbidden.
+func (s *Service) Sent(ctx context.Context, key uuid.UUID) (bool, error) {
+	if err := s.allow(ctx, access.PatientRegister); err != nil {
+		return false, err
+	}
+	sent := false
+	err := tenants.Read(ctx, s.db, func(ctx context.Context, tx *tenants.Tx) error {
+		_, err := tx.Q().GetSubmission(ctx, key)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		sent = err == nil
+		return err
+	})
+	return sent, tenants.Refused(err)
+}
+
 func (s *Service) registered(ctx context.Context, tx *tenants.Tx, id uuid.UUID) (Registered, error) {
 	c, err := tx.Q().GetPatientCard(ctx, id)
 	return Registered{ID: id, Number: c.Number, Name: c.FullName, Before: true}, err
@@ -113,7 +133,7 @@ func (s *Service) RegisterIn(ctx context.Context, tx *tenants.Tx, id uuid.UUID, 
 	if err != nil {
 		return Registered{}, err
 	}
-	return Registered{ID: id, Number: number, Name: phi.Text(CleanName(in.Name))}, nil
+	return Registered{ID: id, Number: number, Name: phi.Text(strings.TrimSpace(f.first + " " + f.last))}, nil
 }
 
 func (b Birth) columns() (date *time.Time, years, months *int16, told *time.Time) {
@@ -169,7 +189,7 @@ func (s *Service) Edit(ctx context.Context, id uuid.UUID, version int32, in Inpu
 		if err != nil {
 			return err
 		}
-		if now.FullName.Reveal() == CleanName(in.Name) { // leave the parts as they were told
+		if in.Name != "" && now.FullName.Reveal() == CleanName(in.Name) { // leave the parts as they were told
 			f.first, f.last = now.FirstName.Reveal(), now.LastName.Reveal()
 		}
 		if was := BirthOf(now.BirthDate, now.AgeYears, now.AgeMonths, now.AgeToldOn); was.Estimated() && sameAge(was, f.birth, in) {

@@ -19,11 +19,11 @@ insert into profiles (user_id, specialisation, licence_number, qualification, fe
 insert into profiles (user_id, shift) values ('018f0000-0000-7000-8000-000000000005', 'morning');
 
 insert into patients (id, first_name, last_name, local_name, search_key, sex, birth_date, blood_group, phone, allergies, registered_on, registered_by) values
-  ('018f0000-0000-7000-8000-000000000020', 'Asha', 'Kulkarni', 'आशा कुलकर्णी', ' asha kulkarni ', 'female', '1980-05-17', 'B+', '+919811111111', 'Penicillin', '2025-01-10', '018f0000-0000-7000-8000-000000000005');
+  ('018f0000-0000-7000-8000-000000000020', 'Asha', 'Kulkarni', 'आशा कुलकर्णी', 'zxas zxkulkrni asha kulkarni', 'female', '1980-05-17', 'B+', '+919811111111', 'Penicillin', '2025-01-10', '018f0000-0000-7000-8000-000000000005');
 insert into patients (id, first_name, last_name, search_key, sex, age_years, age_told_on, phone, id_kind, id_cipher, id_blind, id_tail, registered_on) values
-  ('018f0000-0000-7000-8000-000000000021', 'Bilal', 'Ansari', ' bilal ansari ', 'male', 41, '2025-01-11', '+919822222222', 'aadhaar', '\x00010203', '\x04050607', '1234', '2025-01-11');
+  ('018f0000-0000-7000-8000-000000000021', 'Bilal', 'Ansari', 'zxansri zxbil bilal ansari', 'male', 41, '2025-01-11', '+919822222222', 'aadhaar', '\x00010203', '\x04050607', '1234', '2025-01-11');
 insert into patients (id, first_name, last_name, search_key, sex, phone, registered_on, merged_into) values
-  ('018f0000-0000-7000-8000-000000000022', 'Aasha', 'Kulkarni', ' aasha kulkarni ', 'female', '+919811111111', '2025-01-12', '018f0000-0000-7000-8000-000000000020');
+  ('018f0000-0000-7000-8000-000000000022', 'Aasha', 'Kulkarni', 'zxas zxkulkrni aasha kulkarni', 'female', '+919811111111', '2025-01-12', '018f0000-0000-7000-8000-000000000020');
 
 insert into patient_merges (id, survivor_id, duplicate_id, reason, merged_by) values
   ('018f0000-0000-7000-8000-000000000023', '018f0000-0000-7000-8000-000000000020', '018f0000-0000-7000-8000-000000000022', 'registered twice', '018f0000-0000-7000-8000-000000000005');

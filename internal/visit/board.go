@@ -60,8 +60,14 @@ func (s *Service) board(ctx context.Context, tx *tenants.Tx, f Filter) (Board, e
 		rows  []tenantdb.ListVisitsByDayRow
 		lines []tenantdb.ListLinesRow
 		pace  clinicPaces
+		warn  []tenantdb.ListAllergiesByLineRow
 	)
 	err := tx.Together(ctx, func(q *tenantdb.Queries) (err error) {
+		if f.Line != uuid.Nil && s.allow(ctx, access.PatientRecord) == nil {
+			warn, err = q.ListAllergiesByLine(ctx, tenantdb.ListAllergiesByLineParams{Day: out.Day, LineID: someID(f.Line)})
+		}
+		return err
+	}, func(q *tenantdb.Queries) (err error) {
 		rows, err = q.ListVisitsByDay(ctx, tenantdb.ListVisitsByDayParams{Day: out.Day})
 		return err
 	}, func(q *tenantdb.Queries) (err error) {
@@ -78,6 +84,11 @@ func (s *Service) board(ctx context.Context, tx *tenants.Tx, f Filter) (Board, e
 	all := make([]Row, 0, len(rows))
 	for _, r := range rows {
 		all = append(all, rowOf(r, byID, tx.Now))
+	}
+	for _, w := range warn {
+		if i := slices.IndexFunc(all, func(r Row) bool { return r.ID == w.ID }); i >= 0 {
+			all[i].Allergies, all[i].NoneKnown = w.Allergies, w.NoKnownAllergies
+		}
 	}
 	slices.SortFunc(all, deskOrder)
 	number(all)

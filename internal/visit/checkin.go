@@ -253,3 +253,19 @@ func ahead(queue []tenantdb.ListOpenVisitsByLineRow, id uuid.UUID) int {
 	}
 	return n
 }
+
+// LastOfMine gives the visit of the newest token that the actor gave today.
+//
+// Errors: NotFound, Forbidden.
+func (s *Service) LastOfMine(ctx context.Context) (uuid.UUID, error) {
+	if err := s.allow(ctx, access.CheckIn); err != nil {
+		return uuid.Nil, err
+	}
+	var id uuid.UUID
+	err := tenants.Read(ctx, s.db, func(ctx context.Context, tx *tenants.Tx) error {
+		var err error
+		id, err = tx.Q().LastVisitOfUser(ctx, tenantdb.LastVisitOfUserParams{Day: patient.Today(tx), CreatedBy: someID(tx.Actor.ID)})
+		return err
+	})
+	return id, tenants.Refused(err)
+}

@@ -112,22 +112,15 @@ func knownLines(ctx context.Context, tx *tenants.Tx, wanted []uuid.UUID) ([]uuid
 	return out, err
 }
 
-// EditScreen changes a display.
+// SwitchScreen switches a display on or off; its link works only while it is on.
 //
-// Errors: Invalid, NotFound, Stale, Forbidden.
-func (s *Service) EditScreen(ctx context.Context, id uuid.UUID, version int32, name string, lines []uuid.UUID, active bool) error {
+// Errors: NotFound, Stale, Forbidden.
+func (s *Service) SwitchScreen(ctx context.Context, id uuid.UUID, version int32, on bool) error {
 	if err := s.allow(ctx, access.DisplayManage); err != nil {
 		return err
 	}
-	if err := checkScreen(name); err != nil {
-		return err
-	}
 	return s.changeScreen(ctx, id, func(ctx context.Context, tx *tenants.Tx) (int64, error) {
-		lines, err := knownLines(ctx, tx, lines)
-		if err != nil {
-			return 0, err
-		}
-		return tx.Q().UpdateDisplay(ctx, tenantdb.UpdateDisplayParams{ID: id, Version: version, Name: patient.CleanName(name), Lines: lines, Active: active})
+		return tx.Q().SwitchDisplay(ctx, tenantdb.SwitchDisplayParams{ID: id, Version: version, Active: on})
 	})
 }
 

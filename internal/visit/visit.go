@@ -94,6 +94,8 @@ type Row struct {
 	Ended     time.Time
 	Wait      time.Duration // since arrival or, inside, since the start; 0 when over
 	Ahead     int           // how many will be called before, for who waits
+	Allergies phi.Text      // on a board of one line only
+	NoneKnown bool          // no known allergies
 }
 
 func at(t *time.Time) time.Time {

@@ -77,7 +77,7 @@ func (f *Faces) shell(r *http.Request, area, title string, trail ...ui.Crumb) ui
 		}
 	}
 	if info.Can(access.PatientView) {
-		s.Search = b.At("/search")
+		s.Search = b.At("/patients")
 	}
 	if info.Can(access.CheckIn) {
 		s.CheckIn = b.At("/check-in")

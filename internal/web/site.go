@@ -8,7 +8,9 @@ import (
 	"github.com/cloister-health/cloister/internal/clinic"
 	"github.com/cloister-health/cloister/internal/httpx"
 	"github.com/cloister-health/cloister/internal/identity"
+	"github.com/cloister-health/cloister/internal/patient"
 	"github.com/cloister-health/cloister/internal/platform"
+	"github.com/cloister-health/cloister/internal/visit"
 	"github.com/cloister-health/cloister/internal/web/locale"
 	"github.com/cloister-health/cloister/internal/web/page"
 )
@@ -21,11 +23,20 @@ type Site struct {
 	People   *identity.Service
 	Clinic   *clinic.Service
 	Platform *platform.Service
+	Patients *patient.Service
+	Visits   *visit.Service
 }
 
 // Routes are the rows of every page.
 func (s *Site) Routes() []httpx.Route {
-	return slices.Concat(s.commonRoutes(), s.homeRoutes(), s.signInRoutes(), s.accountRoutes(), s.staffRoutes(), s.settingsRoutes(), s.officeRoutes(), s.platformRoutes())
+	return slices.Concat(s.commonRoutes(), s.homeRoutes(), s.signInRoutes(), s.accountRoutes(), s.staffRoutes(), s.settingsRoutes(), s.officeRoutes(), s.platformRoutes(),
+		s.receptionRoutes())
+}
+
+// receptionRoutes are the desk's and the waiting room's. Rows with a fixed last
+// part stand before those with an id in its place.
+func (s *Site) receptionRoutes() []httpx.Route {
+	return slices.Concat(s.registerRoutes(), s.visitListRoutes(), s.queueRoutes(), s.patientRoutes(), s.displayRoutes())
 }
 
 func (s *Site) commonRoutes() []httpx.Route {

@@ -7,8 +7,8 @@ select id, name, generation, lines, active from displays where id = @id;
 -- name: InsertDisplay :exec
 insert into displays (id, name, lines, created_by) values (@id, @name, @lines, @created_by);
 
--- name: UpdateDisplay :execrows
-update displays set name = @name, lines = @lines, active = @active where id = @id and version = @version;
+-- name: SwitchDisplay :execrows
+update displays set active = @active where id = @id and version = @version;
 
 -- name: RaiseDisplayGeneration :execrows
 update displays set generation = generation + 1 where id = @id and version = @version;

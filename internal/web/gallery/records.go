@@ -57,7 +57,7 @@ func records() []sample {
 func patients(l *locale.Loc, query string) page.Patients {
 	p := page.Patients{Shell: desk(l, "/patients", l.T("nav.patients")), Base: base, Query: query, Shown: "12 / 400", Next: base.At("/patients?after=x"), CanAdd: true}
 	for _, x := range people() {
-		p.Rows = append(p.Rows, page.PatientRow{Person: x.view(l), LastVisit: l.Date(now), Status: ui.Registered, CheckIn: true})
+		p.Rows = append(p.Rows, page.PatientRow{Person: x.view(l), LastVisit: l.Date(now), CheckIn: true})
 	}
 	return p
 }

@@ -263,7 +263,7 @@ func MyQueueBoard(b MyBoard) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			for _, r := range b.Rows {
-				templ_7745c5c3_Err = queueRow(Board{Base: b.Base, Once: b.Once}, r).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = queueRow(Board{Base: b.Base, Query: "?mine=1", Once: b.Once}, r).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -277,8 +277,18 @@
     const updated = $("[data-updated]");
     if (updated) updated.textContent = board.dataset.time;
     const cards = $$("[data-called]", board);
-    if (cards.length && $("[data-tv][data-chime]")) chime();
+    if (cards.length && $("[data-tv][data-chime]")) { chime(); cards.forEach(speak); }
     setTimeout(() => cards.forEach((c) => c.classList.remove("is-called")), 20000);
+  };
+  // A call is spoken once: the same card comes again with every change.
+  let spoken = "";
+  const speak = (card) => {
+    const text = card.dataset.say;
+    if (!text || text === spoken || !window.speechSynthesis) return;
+    spoken = text;
+    const words = new SpeechSynthesisUtterance(text);
+    words.lang = document.documentElement.lang === "en" ? "en-IN" : document.documentElement.lang + "-IN";
+    speechSynthesis.speak(words);
   };
   const chime = () => {
     try {

@@ -1,0 +1,253 @@
+package web
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/cloister-health/cloister/internal/access"
+	"github.com/cloister-health/cloister/internal/httpx"
+	"github.com/cloister-health/cloister/internal/visit"
+	"github.com/cloister-health/cloister/internal/web/locale"
+	"github.com/cloister-health/cloister/internal/web/page"
+	"github.com/cloister-health/cloister/internal/web/ui"
+)
+
+func (s *Site) visit(w http.ResponseWriter, r *http.Request) error {
+	id, err := pathID(r, "id")
+	if err != nil {
+		return err
+	}
+	return s.showVisit(w, r, id, http.StatusOK, nil)
+}
+
+func (s *Site) showVisit(w http.ResponseWriter, r *http.Request, id uuid.UUID, status int, errs ui.Errors) error {
+	v, err := s.Visits.Visit(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	l, at, info := s.words(r), base(r), httpx.From(r.Context())
+	number := strconv.Itoa(int(v.Version))
+	p := page.Visit{Shell: s.shell(r, "/queue", l.T("slip.title", "Token", v.Token), ui.Crumb{Label: l.T("queue.title"), Href: at.At("/queue")}), Base: at, ID: id.String(),
+		Banner: ui.Banner{Token: v.Token, Name: v.Patient.Name.Reveal(), Local: local(v.Patient.Local.Reveal()), NoneKnown: true,
+			Line: dots(page.SexAge(l, v.Patient.Sex, v.Patient.Birth.On(), v.Day), v.Patient.Number, v.Patient.MaskedPhone())},
+		Token: s.tokenCard(r, v.Row), Errors: errs}
+	p.Shell.Failed = len(errs) > 0
+	p.Facts = []ui.Fact{
+		{Label: l.T("visits.day"), Value: l.Day(v.Day)}, {Label: l.T("visit.kind"), Value: page.VisitKind(l, v.Kind)},
+		{Label: l.T("checkin.doctor"), Value: place(v.Line)}, {Label: l.T("visit.purpose"), Value: v.Purpose.Reveal()},
+		{Label: l.T("visit.note"), Value: v.Note}, {Label: l.T("visit.reason"), Value: v.Reason},
+	}
+	for i := len(v.Steps) - 1; i >= 0; i-- {
+		p.Moves = append(p.Moves, stepEvent(l, v.Steps[i]))
+	}
+	if info.Can(access.QueueMove) && visit.MayGo(v.State, visit.Cancelled) {
+		p.Cancel = &page.VisitCancel{Once: once(), Version: number, Reason: r.PostFormValue("reason")}
+	}
+	if info.Can(access.QueueArrange) && v.State.MayTransfer() {
+		t := page.VisitTransfer{Once: once(), Version: number}
+		for _, line := range v.Lines {
+			if line.ID != v.Line.ID {
+				t.Lines = append(t.Lines, ui.Option{Value: line.ID.String(), Label: place(line)})
+			}
+		}
+		if len(t.Lines) > 0 {
+			p.Transfer = &t
+		}
+	}
+	return s.show(w, r, status, page.VisitPage(p))
+}
+
+// stepEvent is a move as the visit's history shows it.
+func stepEvent(l *locale.Loc, st visit.Step) ui.Event {
+	e := ui.Event{When: l.DateTime(st.At), Stamp: l.Stamp(st.At), Title: stateName(l, st.To)}
+	if st.From == st.To && st.FromLine.ID != st.ToLine.ID {
+		e.Title = l.T("visit.moved_line", "From", st.FromLine.Name, "To", st.ToLine.Name)
+	}
+	urgent := ""
+	if st.Priority {
+		urgent = l.T("status.urgent")
+	}
+	e.Gist = dots(st.Name, urgent, st.Reason)
+	return e
+}
+
+func dots(parts ...string) string {
+	var out []string
+	for _, p := range parts {
+		if p != "" {
+			out = append(out, p)
+		}
+	}
+	return strings.Join(out, " · ")
+}
+
+// tokenCard is a token with what the person may do with it now.
+func (s *Site) tokenCard(r *http.Request, v visit.Row) ui.TokenCard {
+	l, at, info := s.words(r), base(r), httpx.From(r.Context())
+	card := ui.TokenCard{Token: v.Token, Line: place(v.Line), Now: v.State == visit.Called || v.State == visit.InConsultation, Status: ui.Status(v.State)}
+	if v.State == visit.Waiting || v.State == visit.Called {
+		card.Wait = l.Minutes(v.Wait)
+	}
+	if info.Can(access.QueueMove) {
+		card.Actions = s.actions(r, v, "?page=visit")
+	}
+	if v.Token != "" {
+		card.Links = append(card.Links, ui.Button{Label: l.T("action.print"), Href: at.Visit(v.ID.String(), "slip"), Icon: "printer"})
+	}
+	return card
+}
+
+// actions are the moves that will succeed from the visit's state, the likely
+// one first.
+func (s *Site) actions(r *http.Request, v visit.Row, query string) []ui.Post {
+	l, at, info := s.words(r), base(r), httpx.From(r.Context())
+	hidden := [][2]string{{"version", strconv.Itoa(int(v.Version))}}
+	post := func(name string, label ui.Button, more ...[2]string) ui.Post {
+		return ui.Post{Action: at.Visit(v.ID.String(), name) + query, Once: once(), Hidden: append(hidden[:1:1], more...), Button: label}
+	}
+	var out []ui.Post
+	add := func(to visit.State, name string, b ui.Button) {
+		if visit.MayGo(v.State, to) {
+			if len(out) == 0 {
+				b.Kind = "primary"
+			}
+			out = append(out, post(name, b))
+		}
+	}
+	call := l.T("action.call")
+	if v.State == visit.Called {
+		add(visit.InConsultation, "start", ui.Button{Label: l.T("action.start"), Icon: "play"})
+		call = l.T("action.recall")
+	}
+	add(visit.Called, "call", ui.Button{Label: call, Icon: "megaphone"})
+	if v.State != visit.Called {
+		add(visit.InConsultation, "start", ui.Button{Label: l.T("action.start"), Icon: "play"})
+	}
+	add(visit.Done, "finish", ui.Button{Label: l.T("action.finish"), Icon: "check"})
+	add(visit.Waiting, "back", ui.Button{Label: l.T("action.send_back"), Icon: "undo"})
+	add(visit.Skipped, "skip", ui.Button{Label: l.T("action.skip"), Icon: "skip-forward"})
+	add(visit.NoShow, "no-show", ui.Button{Label: l.T("status.no_show"), Icon: "minus"})
+	if info.Can(access.QueueArrange) && v.State == visit.Waiting {
+		label, on := l.T("action.urgent"), "1"
+		if v.Priority {
+			label, on = l.T("action.not_urgent"), "0"
+		}
+		out = append(out, post("priority", ui.Button{Label: label}, [2]string{"on", on}))
+	}
+	if v.State == visit.Called || v.State == visit.InConsultation || v.State == visit.Skipped || v.State == visit.NoShow {
+		out = append(out, post("undo", ui.Button{Label: l.T("action.undo"), Kind: "quiet"}))
+	}
+	return out
+}
+
+func (s *Site) slip(w http.ResponseWriter, r *http.Request) error {
+	id, err := pathID(r, "id")
+	if err != nil {
+		return err
+	}
+	slip, err := s.Visits.Slip(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	return s.show(w, r, http.StatusOK, page.SlipPage(s.paper(r, slip, r.URL.Query().Get("w"))))
+}
+
+// paper is a slip ready to be printed; width is 58 or 80, else the clinic's.
+func (s *Site) paper(r *http.Request, v visit.Slip, width string) page.Slip {
+	l, at := s.words(r), base(r)
+	narrow := v.WidthMM == 58
+	if width == "58" || width == "80" {
+		narrow = width == "58"
+	}
+	other := "58"
+	if narrow {
+		other = "80"
+	}
+	out := page.Slip{Clinic: s.clinic(r), Narrow: narrow, Token: v.Token, Place: place(v.Line), Who: shortName(v.Name.Reveal()), When: l.DateTime(v.Arrived),
+		Back: at.At("/queue"), Other: at.Visit(v.Visit.String(), "slip") + "?w=" + other, Follow: at.At("/place/" + v.Place + "/qr.png"), Printed: r.URL.Query().Get("print") == "1"}
+	if v.State == visit.Waiting {
+		out.Wait = page.Ahead(l, v.Ahead, v.Wait)
+	}
+	if l.Lang() == "en" {
+		out.Local = ui.Words{Text: "टोकन", Lang: "mr"}
+	}
+	return out
+}
+
+// shortName is the first name and the initial of the last: enough to tell whose
+// slip it is, and no more.
+func shortName(full string) string {
+	words := strings.Fields(full)
+	if len(words) < 2 {
+		return full
+	}
+	last := []rune(words[len(words)-1])
+	return words[0] + " " + string(last[0]) + "."
+}
+
+func (s *Site) lastSlip(w http.ResponseWriter, r *http.Request) error {
+	id, err := s.Visits.LastOfMine(r.Context())
+	if err != nil {
+		return err
+	}
+	return httpx.Redirect(w, r, base(r).Visit(id.String(), "slip"))
+}
+
+// myQueue is the doctor's own line.
+func (s *Site) myQueue(w http.ResponseWriter, r *http.Request) error {
+	if httpx.Fragment(r) {
+		return s.myLine(w, r)
+	}
+	board, b, err := s.mine(r)
+	if err != nil {
+		return err
+	}
+	l := s.words(r)
+	return s.show(w, r, http.StatusOK, page.MyQueuePage(page.MyQueue{Shell: s.shell(r, "/my-queue", l.T("nav.my_queue")), Base: base(r),
+		Now: l.Weekday(b.Now) + " " + l.DateTime(b.Now), Events: base(r).At("/queue/events"), Board: board}))
+}
+
+func (s *Site) myLine(w http.ResponseWriter, r *http.Request) error {
+	board, _, err := s.mine(r)
+	if err != nil {
+		return err
+	}
+	return s.show(w, r, http.StatusOK, page.MyQueueBoard(board))
+}
+
+// mine is the line of the doctor who asks.
+func (s *Site) mine(r *http.Request) (page.MyBoard, visit.Board, error) {
+	me := httpx.From(r.Context()).Who.Actor.ID
+	b, err := s.Visits.Board(r.Context(), visit.Filter{Line: me})
+	if err != nil {
+		return page.MyBoard{}, b, err
+	}
+	l, at := s.words(r), base(r)
+	out := page.MyBoard{Base: at, Once: once(), Rows: queueRows(l, b, true), Stats: []ui.Stat{
+		{Value: l.Num(b.Total.Waiting), Label: l.T("status.waiting"), Context: l.T("queue.average", "Wait", l.Minutes(b.Total.AverageWait))},
+		{Value: l.Num(b.Total.Called), Label: l.T("status.called")}, {Value: l.Num(b.Total.Consulting), Label: l.T("status.in_consultation")},
+		{Value: l.Num(b.Total.Done), Label: l.T("status.done"), Context: l.T("queue.of_today", "N", l.Num(b.Total.All))},
+	}}
+	for _, v := range b.Rows {
+		mine := page.MyPatient{Card: s.tokenCard(r, v), Patient: person(l, v.Patient, b.Day), Purpose: v.Purpose.Reveal(), Allergies: v.Allergies.Reveal(), NoneKnown: v.NoneKnown}
+		mine.Card.Actions = s.actions(r, v, "?mine=1")
+		for i := range mine.Card.Actions {
+			mine.Card.Actions[i].Target = "#board"
+		}
+		switch inside := v.State == visit.InConsultation || v.State == visit.Called; {
+		case inside && out.Current == nil:
+			out.Current = &mine
+		case v.State == visit.Waiting && out.Next == nil:
+			mine.Card.Actions = append([]ui.Post{{Action: at.At("/queue/next?mine=1"), Once: once(), Target: "#board", Hidden: [][2]string{{"line", me.String()}},
+				Button: ui.Button{Label: l.T("action.call_next"), Kind: "primary", Icon: "megaphone", Key: "N", Hot: "n"}}}, mine.Card.Actions...)
+			for i := range mine.Card.Actions[1:] {
+				mine.Card.Actions[i+1].Button.Kind = ""
+			}
+			out.Next = &mine
+		}
+	}
+	return out, b, nil
+}
