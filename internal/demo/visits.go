@@ -9,7 +9,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/cloister-health/cloister/db/tenantdb"
-	"github.com/cloister-health/cloister/internal/phi"
 	"github.com/cloister-health/cloister/internal/access"
 	"github.com/cloister-health/cloister/internal/phi"
 	"github.com/cloister-health/cloister/tenants"
