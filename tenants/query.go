@@ -25,7 +25,7 @@ func (t *txn) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, err
 
 // QueryRow is Query for the first row; without one its Scan gives pgx.ErrNoRows.
 func (t *txn) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
-	rows, err := t.Query(ctx, sql, args...) //nolint:sqlclosecheck // row.Scan closes them
+	rows, err := t.Query(ctx, sql, args...) // row.Scan closes them
 	return row{rows, err}
 }
 

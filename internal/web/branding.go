@@ -102,7 +102,7 @@ func upload(r *http.Request, name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close() //nolint:errcheck // it was read, or the error below counts
+	defer f.Close()
 	if head.Size == 0 && head.Filename == "" {
 		return nil, nil
 	}
