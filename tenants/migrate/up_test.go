@@ -162,16 +162,20 @@ func TestAMigrationThatWeakensAWallDoesNotLand(t *testing.T) {
 	dsn := testkit.Empty(t)
 	all := clinics(t, dsn, 1)
 	for name, sql := range map[string]string{
-		"row security":    "alter table patients no force row level security;",
-		"another policy":  "create policy open on patients for select to cloister_nurse using (true);",
-		"a bare table":    "create table loose (id uuid primary key);",
-		"a view":          "create view everything as select id from patients;",
-		"the trail":       "drop trigger trail on patients;",
-		"the clinic":      "alter table patients drop constraint patients_clinic;",
-		"a direct right":  "grant select on patients to cloister_app;",
-		"an enum":         "create type mood as enum ('good');",
-		"a function":      "create function f() returns int language plpgsql as 'begin return 1; end';",
-		"the write check": "create policy w on patients for update to cloister_nurse using (clinic_id = (select platform.current_clinic()));",
+		"row security":                          "alter table patients no force row level security;",
+		"another policy":                        "create policy open on patients for select to cloister_nurse using (true);",
+		"a changed policy":                      "alter policy \"select\" on patients using (true);",
+		"a changed policy, in a subtransaction": "-- +goose StatementBegin\ndo $$ begin alter policy \"select\" on patients using (true); exception when division_by_zero then null; end $$;\n-- +goose StatementEnd",
+		"another clinic's check":                "alter table patients drop constraint patients_clinic, add constraint patients_clinic check (clinic_id = '00000000-0000-7000-8000-000000000009'::uuid);",
+		"another column":                        "alter table patients rename column clinic_id to old_id;\nalter table patients add column clinic_id uuid;",
+		"a bare table":                          "create table loose (id uuid primary key);",
+		"a view":                                "create view everything as select id from patients;",
+		"the trail":                             "drop trigger trail on patients;",
+		"the clinic":                            "alter table patients drop constraint patients_clinic;",
+		"a direct right":                        "grant select on patients to cloister_app;",
+		"an enum":                               "create type mood as enum ('good');",
+		"a function":                            "create function f() returns int language plpgsql as 'begin return 1; end';",
+		"the write check":                       "create policy w on patients for update to cloister_nurse using (clinic_id = (select platform.current_clinic()));",
 	} {
 		files, _ := next(t, sql)
 		m, _ := on(t, dsn, testkit.Master(t), with(files))
