@@ -245,7 +245,7 @@ func TestDisplay(t *testing.T) {
 	label := regexp.MustCompile(`[A-Z]-\d{3}`).FindString(s.get(visit).Body.String())
 	open := func(path string) *http.Response {
 		t.Helper()
-		r, err := http.Get(server.URL + path) //nolint:bodyclose // closed below
+		r, err := http.Get(server.URL + path)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -122,7 +122,7 @@ func (s *Site) unseen(r *http.Request, in patient.Input, except uuid.UUID) ([]pa
 // has other problems to show, and not when it was carried out already.
 func (s *Site) warn(r *http.Request, news bool, in patient.Input) (bool, error) {
 	if !news || in.Check(today(r)) != nil {
-		return false, nil
+		return false, nil //nolint:nilerr // the form is shown for its own problems first
 	}
 	sent, err := s.Patients.Sent(r.Context(), formKey(r))
 	return !sent, err
