@@ -26,11 +26,15 @@ const (
 	sqlNote    = `insert into %s (id, body) values ($1, $2)`
 )
 
-// openOurs opens the product's way to the database.
+// openOurs opens the product's way to a World's database.
 func openOurs(ctx context.Context, dsn string, pool tenants.PoolConfig, dial pgconn.DialFunc) (*tenants.DB, error) {
+	return open(ctx, dsn, scopeKey[:], pool, dial)
+}
+
+func open(ctx context.Context, dsn string, key []byte, pool tenants.PoolConfig, dial pgconn.DialFunc) (*tenants.DB, error) {
 	quiet := logrus.New()
 	quiet.SetOutput(io.Discard)
-	return tenants.Open(ctx, tenants.Config{DSN: dsn, ScopeKey: scopeKey[:], KeyID: 1, Pool: pool, Log: quiet, Dial: dial})
+	return tenants.Open(ctx, tenants.Config{DSN: dsn, ScopeKey: key, KeyID: 1, Pool: pool, Log: quiet, Dial: dial})
 }
 
 // openPlain opens pgx's own pool, as one would use it without tenancy.
@@ -48,14 +52,14 @@ func openPlain(ctx context.Context, dsn string, conns int, dial pgconn.DialFunc)
 	return pgxpool.NewWithConfig(ctx, conf)
 }
 
-type patient struct {
+type record struct {
 	clinic, id                       uuid.UUID
 	number, name, sex, phone, status string
 	birth, registered                time.Time
 	last                             *time.Time
 }
 
-func (p *patient) fields() []any {
+func (p *record) fields() []any {
 	return []any{&p.clinic, &p.id, &p.number, &p.name, &p.sex, &p.birth, &p.phone, &p.status, &p.registered, &p.last}
 }
 
@@ -66,7 +70,7 @@ type querier interface {
 }
 
 func lookup(ctx context.Context, q querier, sql string, want *tenants.Clinic, k int) error {
-	var p patient
+	var p record
 	if err := q.QueryRow(ctx, sql, patientOf(k)).Scan(p.fields()...); err != nil {
 		return err
 	}
@@ -84,7 +88,7 @@ func list(ctx context.Context, q querier, sql string, want *tenants.Clinic) erro
 	defer rows.Close()
 	n := 0
 	for rows.Next() {
-		var p patient
+		var p record
 		if err := rows.Scan(p.fields()...); err != nil {
 			return err
 		}

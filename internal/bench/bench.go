@@ -34,6 +34,8 @@ func Cases() []Case {
 		{"pool", "The affine pool over many clinics against one shared schema", Pool},
 		{"provision", "Making a clinic, with a schema made ahead and without", Provision},
 		{"migrate", "One new DDL over every clinic against a loop of the same", Migrate},
+		{"search", "Patient search in a clinic of 100 000", Search},
+		{"pages", "Pages of the service under 50 users", Pages},
 	}
 }
 

@@ -150,7 +150,7 @@ func readRequest(p *pgconn.Pipeline, m *pgtype.Map, c *tenants.Clinic) error {
 // readers scan each result in full and know every row's clinic.
 var readers = [3]func(pgx.Rows, *tenants.Clinic) error{
 	func(r pgx.Rows, c *tenants.Clinic) error {
-		var p patient
+		var p record
 		return each(r, c, 1, &p.clinic, p.fields()...)
 	},
 	func(r pgx.Rows, c *tenants.Clinic) error {

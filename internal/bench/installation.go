@@ -17,6 +17,7 @@ import (
 	"github.com/cloister-health/cloister/db"
 	"github.com/cloister-health/cloister/internal/keys"
 	"github.com/cloister-health/cloister/internal/pg"
+	"github.com/cloister-health/cloister/tenants"
 	"github.com/cloister-health/cloister/tenants/migrate"
 	"github.com/cloister-health/cloister/tenants/provision"
 )
@@ -86,6 +87,15 @@ func (in *installation) open(ctx context.Context) error {
 	}
 	in.service, err = provision.Open(ctx, provision.Config{DSN: dsn, Keys: k, Migrator: in.migrator})
 	return err
+}
+
+// openApp opens the service's way to the installation.
+func (in *installation) openApp(ctx context.Context, conns int) (*tenants.DB, error) {
+	dsn, err := pg.Login(in.admin, "cloister_app", appPassword)
+	if err != nil {
+		return nil, err
+	}
+	return open(ctx, dsn, in.config.Keys.ScopeKey(), tenants.PoolConfig{MaxConns: conns}, nil)
 }
 
 func (in *installation) close() { in.service.Close() }

@@ -1,5 +1,21 @@
 package demo
 
+import "math/rand/v2"
+
+// Name is a made-up person's name in Latin and Devanagari, and the sex that it
+// is usual for.
+type Name struct{ First, Last, Local, Sex string }
+
+// Invent puts a name together by chance.
+func Invent(rng *rand.Rand) Name {
+	first, sex := pick(rng, women), "female"
+	if rng.IntN(100) < 46 {
+		first, sex = pick(rng, men), "male"
+	}
+	last := pick(rng, families)
+	return Name{First: first.latin, Last: last.latin, Local: first.local + " " + last.local, Sex: sex}
+}
+
 // A name in Latin and in Devanagari. Common names, put together by chance: they
 // are nobody's.
 type spelled struct{ latin, local string }

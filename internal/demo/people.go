@@ -133,16 +133,11 @@ func inTens[T any](all []T, fn func([]T) error) error {
 
 // invent makes one patient up.
 func invent(rng *rand.Rand, p place, today time.Time) tenantdb.InsertDemoPatientParams {
-	first, sex := pick(rng, women), "female"
-	if rng.IntN(100) < 46 {
-		first, sex = pick(rng, men), "male"
-	}
-	last := pick(rng, families)
-	local := first.local + " " + last.local
+	who := Invent(rng)
 	registered := today.AddDate(0, 0, -1-rng.IntN(540))
 	a := tenantdb.InsertDemoPatientParams{
-		ID: newID(), FirstName: phi.Text(first.latin), LastName: phi.Text(last.latin), LocalName: phi.Text(local),
-		SearchKey: patient.SearchKey(first.latin, last.latin, local), Sex: sex,
+		ID: newID(), FirstName: phi.Text(who.First), LastName: phi.Text(who.Last), LocalName: phi.Text(who.Local),
+		SearchKey: patient.SearchKey(who.First, who.Last, who.Local), Sex: who.Sex,
 		Phone: phi.Text(fmt.Sprintf("+9190000%05d", rng.IntN(100000))), Address: phi.Text(fmt.Sprintf("%d %s, %s", 1+rng.IntN(120), pick(rng, streets), pick(rng, strings.Split(p.areas, "|")))),
 		City: p.city, State: p.state, Pin: p.pin, RegisteredOn: registered, Language: pick(rng, []string{"", "", "en", "hi", "mr"}),
 	}
@@ -171,7 +166,7 @@ func invent(rng *rand.Rand, p place, today time.Time) tenantdb.InsertDemoPatient
 		a.History = phi.Text(pick(rng, histories))
 	}
 	if rng.IntN(100) < 50 {
-		a.EmergencyName = phi.Text(pick(rng, men).latin + " " + last.latin)
+		a.EmergencyName = phi.Text(pick(rng, men).latin + " " + who.Last)
 		a.EmergencyPhone = phi.Text(fmt.Sprintf("+9190000%05d", rng.IntN(100000)))
 		a.EmergencyRelation = pick(rng, []string{"husband", "father", "brother", "son"})
 	}
