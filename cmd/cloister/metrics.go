@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/pprof"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -21,8 +22,9 @@ func newRegistry() *prometheus.Registry {
 	return r
 }
 
-// serveMetrics answers /metrics on an address of its own until the context
-// ends; the public port never does. It returns when the address is open.
+// serveMetrics answers /metrics and Go's profiles, which hold stacks and no
+// values, on an address of its own until the context ends; the public port never
+// does. It returns when the address is open.
 func serveMetrics(ctx context.Context, address string, r *prometheus.Registry, log *logrus.Logger) error {
 	if address == "" {
 		return nil
@@ -33,6 +35,8 @@ func serveMetrics(ctx context.Context, address string, r *prometheus.Registry, l
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(r, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	go func() {
 		if err := serveHTTP(ctx, l, mux, time.Second, log); err != nil {
 			log.WithError(err).Error("metrics")
