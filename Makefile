@@ -74,7 +74,7 @@ postgres: build
 
 # Programs that the browser tests drive.
 .PHONY: browser
-browser:
+browser: ## Install what the browser tests drive: Chromium, Playwright, poppler
 	@tools/browser
 
 .PHONY: clean

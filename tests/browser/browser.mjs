@@ -1,56 +1,99 @@
 // Starting Chromium and the rules that hold on every page: no violation of the
-// content security policy, no error in the console, no accessibility failure.
-import { readFileSync, mkdirSync } from "node:fs";
+// content security policy, no error in the console, no accessibility failure,
+// no sideways scroll.
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
-const here = dirname(fileURLToPath(import.meta.url));
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 export const address = process.env.CLOISTER_URL;
-export const screens = join(here, "..", "..", "docs", "screens");
 export const sizes = { wide: { width: 1440, height: 900 }, phone: { width: 390, height: 844 } };
 
 export async function launch() {
   if (!address) throw new Error("CLOISTER_URL must be the address of a running server");
   return chromium.launch({
     executablePath: process.env.CHROMIUM || "/usr/bin/chromium",
-    args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+    args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--autoplay-policy=user-gesture-required"],
   });
 }
 
-// open makes a page that remembers what must not happen on it.
-export async function open(browser, { size = "wide", script = true, scheme = "light" } = {}) {
+// somebody makes an address of its own for a context, since the service limits
+// how often one address may try to sign in.
+let visitors = 0;
+const somebody = () => `198.51.100.${1 + (visitors++ % 250)}`;
+
+// open makes a page that remembers what must not happen on it. session is the
+// storage state of somebody who signed in.
+export async function open(browser, { size = "wide", script = true, scheme = "light", session, base = address } = {}) {
   const context = await browser.newContext({
-    viewport: sizes[size], isMobile: size === "phone", hasTouch: size === "phone", javaScriptEnabled: script, colorScheme: scheme, baseURL: address, bypassCSP: false,
+    viewport: sizes[size], isMobile: size === "phone", hasTouch: size === "phone", javaScriptEnabled: script, colorScheme: scheme, baseURL: base,
+    bypassCSP: false, storageState: session, extraHTTPHeaders: { "X-Forwarded-For": somebody() },
   });
+  context.setDefaultTimeout(15000);
   const page = await context.newPage();
-  const faults = [];
-  await page.exposeFunction("cloisterViolation", (what) => faults.push("policy: " + what));
-  await page.addInitScript(() => document.addEventListener("securitypolicyviolation", (e) => window.cloisterViolation(e.violatedDirective + " " + e.blockedURI + " " + e.sample)));
-  page.on("pageerror", (e) => faults.push("error: " + e.message));
-  page.on("console", (m) => { if (m.type() === "error") faults.push("console: " + m.text()); });
-  page.faults = faults;
+  page.faults = [];
+  if (script) {
+    await page.exposeFunction("cloisterViolation", (what) => page.faults.push("policy: " + what));
+    await page.addInitScript(() => document.addEventListener("securitypolicyviolation", (e) => window.cloisterViolation(e.violatedDirective + " " + e.blockedURI + " " + e.sample)));
+  }
+  page.on("pageerror", (e) => page.faults.push("error: " + e.message));
+  page.on("console", (m) => { if (m.type() === "error" && !expected(page, m.text())) page.faults.push("console: " + m.text()); });
   return page;
 }
 
-// check runs axe over the page as it stands. Playwright evaluates it outside of
-// the page's policy, which stays in force for the page itself.
-export async function check(page) {
+// expected are the answers that a page asks for: Chromium writes each refused
+// form and missing page to the console.
+const expected = (page, text) => (page.answers || []).some((code) => text.includes(`status of ${code}`));
+
+// refused says that these statuses are what the test is about.
+export const refused = (page, ...codes) => { page.answers = codes; };
+
+// What a theme changes: colours. The other rules need no second run.
+const colours = ["color-contrast", "link-in-text-block"];
+const rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+
+// check runs axe over the page as it stands: every rule in the light theme, and
+// in the dark one those of colour. Playwright evaluates it outside of the
+// page's policy, which stays in force for the page itself.
+export async function check(page, themes = ["light", "dark"]) {
   await page.evaluate(axe);
-  const { violations } = await page.evaluate(() => window.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }));
-  return violations.flatMap((v) => v.nodes.map((n) => `${v.id}: ${n.target.join(" ")}: ${n.failureSummary.split("\n").slice(1, 3).join(" ")}`));
+  const was = await page.evaluate(() => document.documentElement.dataset.theme);
+  const wrong = [];
+  for (const theme of themes) {
+    const only = theme === themes[0] ? { type: "tag", values: rules } : { type: "rule", values: colours };
+    const found = await page.evaluate(async ([theme, only]) => {
+      document.documentElement.dataset.theme = theme;
+      const { violations } = await window.axe.run(document, { runOnly: only, resultTypes: ["violations"], elementRef: false });
+      return violations.flatMap((v) => v.nodes.map((n) => `${v.id}: ${n.target.join(" ")}: ${n.failureSummary.split("\n").slice(1, 3).join(" ")}`));
+    }, [theme, only]);
+    wrong.push(...found.map((f) => `${theme}: ${f}`));
+  }
+  await page.evaluate((was) => { document.documentElement.dataset.theme = was; }, was);
+  return wrong;
 }
 
-// overflow tells whether the page scrolls sideways, which only tables may.
+// overflow tells by how many pixels the page scrolls sideways, which only
+// tables may, and by what.
 export async function overflow(page) {
-  return page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  return page.evaluate(() => {
+    const width = document.documentElement.clientWidth;
+    const over = document.documentElement.scrollWidth - width;
+    if (over <= 0) return "";
+    const wide = [...document.querySelectorAll("body *")].filter((el) => el.getBoundingClientRect().right > width + 1 && !el.closest(".table-wrap, .tabs"));
+    const last = wide.filter((el) => !wide.some((other) => other !== el && el.contains(other)));
+    return `scrolls ${over} px sideways: ${last.slice(0, 3).map((el) => el.tagName + "." + el.className + " " + el.textContent.trim().slice(0, 40)).join("; ")}`;
+  });
 }
 
-export async function picture(page, name, whole = false) {
-  mkdirSync(screens, { recursive: true });
-  await page.evaluate(() => document.fonts.ready);
-  await page.screenshot({ path: join(screens, name + ".png"), fullPage: whole });
+// inspect is the whole proof of a page as it stands, in both themes.
+export async function inspect(page, name, themes) {
+  const wrong = (await check(page, themes)).map((f) => `${name} ${f}`);
+  const over = await overflow(page);
+  if (over) wrong.push(`${name} ${over}`);
+  wrong.push(...page.faults.splice(0).map((f) => `${name} ${f}`));
+  return wrong;
 }
+
+// active says where the focus is.
+export const active = (page) => page.evaluate(() => document.activeElement.id || document.activeElement.name || document.activeElement.tagName);

@@ -56,7 +56,11 @@ func mr(text string) ui.Words { return ui.Words{Text: text, Lang: "mr"} }
 func reception() []sample {
 	return []sample{
 		{"queue", func(l *locale.Loc) templ.Component { return page.QueuePage(queue(l, register(l))) }},
-		{"queue-problem", func(l *locale.Loc) templ.Component { return page.QueuePage(queue(l, refused(l))) }},
+		{"queue-problem", func(l *locale.Loc) templ.Component {
+			q := queue(l, refused(l))
+			q.Shell.Failed = true
+			return page.QueuePage(q)
+		}},
 		{"queue-issued", func(l *locale.Loc) templ.Component {
 			f := register(l)
 			s := slip(l)

@@ -12,9 +12,14 @@
 
   // Keyboard. Single letters only outside inputs, and never when switched off.
   let going = 0;
+  // Typing goes on behind what a field holds, such as a phone's country code.
+  const enter = (el) => {
+    el.focus();
+    if (el.matches("input[type=text]")) el.setSelectionRange(el.value.length, el.value.length);
+  };
   const press = (el) => {
     const on = el.dataset.focusOn && $(el.dataset.focusOn);
-    if (on && on.offsetParent) on.focus();
+    if (on && on.offsetParent) enter(on);
     else if (el.matches("input,select,textarea")) { el.focus(); if (el.select) el.select(); }
     else el.click();
   };
@@ -88,7 +93,7 @@
     if (row && !e.target.closest("a,button,input,form") && !getSelection().toString()) $("[data-open]", row)?.click();
     if (!e.target.closest(".menu")) $$(".menu[open]").forEach((m) => { m.open = false; });
     const link = e.target.closest(".error-summary a");
-    if (link) { e.preventDefault(); $(link.hash)?.focus(); }
+    if (link) { e.preventDefault(); const field = $(link.hash); if (field) enter(field); }
     const opener = e.target.closest("[data-dialog]");
     const dialog = opener && document.getElementById(opener.dataset.dialog);
     if (dialog) { e.preventDefault(); open(dialog); $("[data-focus]", dialog)?.focus(); }
@@ -141,11 +146,18 @@
     const added = (e.detail?.newContent || []).filter((n) => n instanceof Element);
     for (const el of added) {
       const focus = el.matches("[data-focus]") ? el : $("[data-focus]", el);
-      if (focus && !focus.closest("dialog:not([open])")) { focus.focus(); break; }
+      if (focus && !focus.closest("dialog:not([open])")) { enter(focus); break; }
     }
     for (const el of added) settle(el);
   });
-  document.addEventListener("htmx:after:swap", () => { if ($(".error-summary")) say(""); });
+  // A refused form says so in the title, also where only the form was swapped.
+  const refusal = $(".error-summary")?.dataset.title;
+  const title = refusal ? document.title.replace(refusal + " ", "") : document.title;
+  document.addEventListener("htmx:after:swap", () => {
+    const summary = $(".error-summary");
+    document.title = summary ? `${summary.dataset.title} ${title}` : title;
+    if (summary) say("");
+  });
 
   const settle = (el) => {
     (el.matches("dialog[data-open-now]") ? [el] : $$("dialog[data-open-now]", el)).forEach((d) => {
@@ -335,7 +347,7 @@
 
   // First paint: a refused form, or what the page asks to be focused.
   const first = $(".error-summary") || $("main [data-focus]");
-  if (first && !first.closest("dialog")) first.focus();
+  if (first && !first.closest("dialog")) enter(first);
   const button = $("[data-print-button]");
   if (button) button.hidden = false;
   if ($("[data-print-now]")) addEventListener("load", () => window.print());
