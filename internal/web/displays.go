@@ -14,6 +14,7 @@ import (
 	"github.com/cloister-health/cloister/internal/apperr"
 	"github.com/cloister-health/cloister/internal/httpx"
 	"github.com/cloister-health/cloister/internal/visit"
+	"github.com/cloister-health/cloister/internal/web/locale"
 	"github.com/cloister-health/cloister/internal/web/page"
 	"github.com/cloister-health/cloister/internal/web/ui"
 )
@@ -57,7 +58,7 @@ func (s *Site) showDisplays(w http.ResponseWriter, r *http.Request, status int, 
 	names := map[uuid.UUID]string{}
 	for _, line := range lines {
 		names[line.ID] = line.Name
-		p.Lines = append(p.Lines, ui.Option{Value: line.ID.String(), Label: place(line)})
+		p.Lines = append(p.Lines, ui.Option{Value: line.ID.String(), Label: place(l, line)})
 	}
 	for _, x := range loads {
 		p.Tokens = append(p.Tokens, ui.Stat{Value: l.Num(x.Waiting), Label: x.Name, Context: l.Minutes(x.Wait), Href: at.Query("/queue", "doctor", x.ID.String())})
@@ -130,11 +131,14 @@ func (s *Site) changeDisplay(w http.ResponseWriter, r *http.Request, change func
 }
 
 // place is a doctor or department with the room.
-func place(l visit.Line) string {
-	if l.Room == "" {
-		return l.Name
+func place(l *locale.Loc, line visit.Line) string { return dots(line.Name, room(l, line)) }
+
+// room is where a line is; a bare number is said to be one.
+func room(l *locale.Loc, line visit.Line) string {
+	if _, err := strconv.Atoi(line.Room); err == nil {
+		return l.T("queue.room", "Room", line.Room)
 	}
-	return l.Name + " · " + l.Room
+	return line.Room
 }
 
 // display is the waiting room's screen, or for its fallback the part that changes.
@@ -159,12 +163,12 @@ func (s *Site) tvBoard(r *http.Request, wall visit.Wall) page.DisplayBoard {
 	l := s.words(r)
 	out := page.DisplayBoard{Updated: l.Time(wall.Now)}
 	for _, c := range wall.Cards {
-		card := page.DisplayCard{Doctor: c.Line.Name, Room: c.Line.Room, Token: c.Token, Called: c.Fresh, Next: c.Next}
+		card := page.DisplayCard{Doctor: c.Line.Name, Room: room(l, c.Line), Token: c.Token, Called: c.Fresh, Next: c.Next}
 		if card.Token == "" {
 			card.Token = "–"
 		}
 		if c.Fresh && wall.Chime {
-			card.Say = l.T("display.say", "Token", spoken(c.Token), "Place", strings.ReplaceAll(place(c.Line), " · ", ", "))
+			card.Say = l.T("display.say", "Token", spoken(c.Token), "Place", strings.ReplaceAll(place(l, c.Line), " · ", ", "))
 		}
 		out.Cards = append(out.Cards, card)
 	}
@@ -188,7 +192,7 @@ func (s *Site) place(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	l, at := s.words(r), base(r).At("/place/"+key)
-	line := page.PlaceLine{Refresh: at, Token: p.Token, Doctor: place(p.Line), Status: ui.Status(p.State), Over: p.Over,
+	line := page.PlaceLine{Refresh: at, Token: p.Token, Doctor: place(l, p.Line), Status: ui.Status(p.State), Over: p.Over,
 		Called: p.State == visit.Called, Updated: l.T("display.updated", "Time", l.Time(p.Now))}
 	if p.State == visit.Waiting {
 		line.Wait = page.Ahead(l, p.Ahead, p.Wait)

@@ -105,7 +105,7 @@ func (s *Site) unmergePost(w http.ResponseWriter, r *http.Request) error {
 
 // visitEvent is a visit on the patient's page.
 func visitEvent(l *locale.Loc, at page.Base, v visit.Entry) ui.Event {
-	return ui.Event{When: l.DateTime(v.Arrived), Stamp: l.Stamp(v.Arrived), Title: dots(page.VisitKind(l, v.Kind), v.Token), Gist: dots(place(v.Line), v.Purpose.Reveal(), v.Reason),
+	return ui.Event{When: l.DateTime(v.Arrived), Stamp: l.Stamp(v.Arrived), Title: dots(page.VisitKind(l, v.Kind), v.Token), Gist: dots(place(l, v.Line), v.Purpose.Reveal(), v.Reason),
 		Href: at.Visit(v.ID.String(), ""), Status: ui.Status(v.State)}
 }
 

@@ -91,11 +91,11 @@ func (s *Site) newPatient(w http.ResponseWriter, r *http.Request) error {
 
 func (s *Site) showPatientForm(w http.ResponseWriter, r *http.Request, status int, f page.PatientForm) error {
 	l, at := s.words(r), base(r)
-	title := l.T("register.title")
+	title, trail := l.T("register.title"), []ui.Crumb{{Label: l.T("nav.patients"), Href: at.At("/patients")}}
 	if f.ID != "" {
-		title = l.T("action.edit")
+		title, trail = l.T("action.edit"), append(trail, ui.Crumb{Label: f.Banner.Name, Href: at.Patient(f.ID)})
 	}
-	f.Shell = s.shell(r, "/patients", title, ui.Crumb{Label: l.T("nav.patients"), Href: at.At("/patients")})
+	f.Shell = s.shell(r, "/patients", title, trail...)
 	f.Shell.Failed = len(f.Errors) > 0
 	f.Base = at
 	if f.Once == "" {
@@ -135,7 +135,7 @@ func (s *Site) editForm(r *http.Request, rec patient.Record) page.PatientForm {
 	if rec.Birth.Known() {
 		age = patient.AgeOn(rec.Birth.On(), today(r))
 	}
-	return page.PatientForm{ID: rec.ID.String(), Version: strconv.Itoa(int(rec.Version)), V: valuesOf(rec, age), ClinicalOnly: !httpx.From(r.Context()).Can(access.PatientEdit)}
+	return page.PatientForm{ID: rec.ID.String(), Banner: s.banner(r, rec), Version: strconv.Itoa(int(rec.Version)), V: valuesOf(rec, age), ClinicalOnly: !httpx.From(r.Context()).Can(access.PatientEdit)}
 }
 
 func (s *Site) editPatient(w http.ResponseWriter, r *http.Request) error {

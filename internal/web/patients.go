@@ -248,7 +248,7 @@ func (s *Site) openToday(r *http.Request, c visit.Chart) *ui.TokenCard {
 	l, at, day := s.words(r), base(r), today(r)
 	for _, v := range c.Visits.Entries {
 		if v.State.Open() && v.Day.Equal(day) {
-			return &ui.TokenCard{Token: v.Token, Line: place(v.Line), Now: v.State != visit.Waiting, Status: ui.Status(v.State),
+			return &ui.TokenCard{Token: v.Token, Line: place(l, v.Line), Now: v.State != visit.Waiting, Status: ui.Status(v.State),
 				Links: []ui.Button{{Label: l.T("action.open"), Href: at.Visit(v.ID.String(), "")}, {Label: l.T("action.print"), Href: at.Visit(v.ID.String(), "slip"), Icon: "printer"}}}
 		}
 	}

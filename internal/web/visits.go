@@ -37,7 +37,7 @@ func (s *Site) showVisit(w http.ResponseWriter, r *http.Request, id uuid.UUID, s
 	p.Shell.Failed = len(errs) > 0
 	p.Facts = []ui.Fact{
 		{Label: l.T("visits.day"), Value: l.Day(v.Day)}, {Label: l.T("visit.kind"), Value: page.VisitKind(l, v.Kind)},
-		{Label: l.T("checkin.doctor"), Value: place(v.Line)}, {Label: l.T("visit.purpose"), Value: v.Purpose.Reveal()},
+		{Label: l.T("checkin.doctor"), Value: place(l, v.Line)}, {Label: l.T("visit.purpose"), Value: v.Purpose.Reveal()},
 		{Label: l.T("visit.note"), Value: v.Note}, {Label: l.T("visit.reason"), Value: v.Reason},
 	}
 	for i := len(v.Steps) - 1; i >= 0; i-- {
@@ -50,7 +50,7 @@ func (s *Site) showVisit(w http.ResponseWriter, r *http.Request, id uuid.UUID, s
 		t := page.VisitTransfer{Once: once(), Version: number}
 		for _, line := range v.Lines {
 			if line.ID != v.Line.ID {
-				t.Lines = append(t.Lines, ui.Option{Value: line.ID.String(), Label: place(line)})
+				t.Lines = append(t.Lines, ui.Option{Value: line.ID.String(), Label: place(l, line)})
 			}
 		}
 		if len(t.Lines) > 0 {
@@ -87,7 +87,7 @@ func dots(parts ...string) string {
 // tokenCard is a token with what the person may do with it now.
 func (s *Site) tokenCard(r *http.Request, v visit.Row) ui.TokenCard {
 	l, at, info := s.words(r), base(r), httpx.From(r.Context())
-	card := ui.TokenCard{Token: v.Token, Line: place(v.Line), Now: v.State == visit.Called || v.State == visit.InConsultation, Status: ui.Status(v.State)}
+	card := ui.TokenCard{Token: v.Token, Line: place(l, v.Line), Now: v.State == visit.Called || v.State == visit.InConsultation, Status: ui.Status(v.State)}
 	if v.State == visit.Waiting || v.State == visit.Called {
 		card.Wait = l.Minutes(v.Wait)
 	}
@@ -166,7 +166,7 @@ func (s *Site) paper(r *http.Request, v visit.Slip, width string) page.Slip {
 	if narrow {
 		other = "80"
 	}
-	out := page.Slip{Clinic: s.clinic(r), Narrow: narrow, Token: v.Token, Place: place(v.Line), Who: shortName(v.Name.Reveal()), When: l.DateTime(v.Arrived),
+	out := page.Slip{Clinic: s.clinic(r), Narrow: narrow, Token: v.Token, Place: place(l, v.Line), Who: shortName(v.Name.Reveal()), When: l.DateTime(v.Arrived),
 		Back: at.At("/queue"), Other: at.Visit(v.Visit.String(), "slip") + "?w=" + other, Follow: at.At("/place/" + v.Place + "/qr.png"), Printed: r.URL.Query().Get("print") == "1"}
 	if v.State == visit.Waiting {
 		out.Wait = page.Ahead(l, v.Ahead, v.Wait)

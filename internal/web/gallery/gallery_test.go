@@ -3,6 +3,7 @@ package gallery
 import (
 	"io"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -95,6 +96,10 @@ func check(t *testing.T, r io.Reader) {
 func inspect(t *testing.T, n *html.Node, at html.Attribute) {
 	t.Helper()
 	switch {
+	case n.Data == "use" && at.Key == "href":
+		if _, icon, _ := strings.Cut(at.Val, "#"); !slices.Contains(static.IconNames(), icon) {
+			t.Errorf("the sprite has no icon %q", icon)
+		}
 	case at.Key == "style" || strings.HasPrefix(at.Key, "on") || strings.HasPrefix(at.Key, "hx-on"):
 		t.Errorf("<%s> has an inline %s", n.Data, at.Key)
 	case strings.HasPrefix(at.Key, "hx-") && (strings.Contains(at.Val, "js:") || strings.Contains(at.Val, "javascript:")):

@@ -31,7 +31,7 @@ func records() []sample {
 		}},
 		{"patient", func(l *locale.Loc) templ.Component { return page.PatientRecord(record(l)) }},
 		{"patient-form", func(l *locale.Loc) templ.Component {
-			return page.PatientFormPage(page.PatientForm{Shell: desk(l, "/patients", l.T("action.edit")), Base: base, ID: "112", Version: "3", V: page.PatientValues{FirstName: "Ramesh", LastName: "Patil", LocalName: "रमेश पाटील", Sex: "male", Born: "12/03/1965", Phone: "+91 98220 00114", IDKind: "aadhaar", IDMasked: "•••• •••• 4242", Blood: "B+", Status: "registered", Allergies: "Penicillin"},
+			return page.PatientFormPage(page.PatientForm{Shell: desk(l, "/patients", l.T("action.edit")), Base: base, ID: "112", Banner: banner(l), Version: "3", V: page.PatientValues{FirstName: "Ramesh", LastName: "Patil", LocalName: "रमेश पाटील", Sex: "male", Born: "12/03/1965", Phone: "+91 98220 00114", IDKind: "aadhaar", IDMasked: "•••• •••• 4242", Blood: "B+", Status: "registered", Allergies: "Penicillin"},
 				Errors: ui.Errors{{Name: "pin", Text: "A PIN code has 6 digits"}}, Stale: []page.StaleField{{Label: l.T("patient.city"), Mine: "Pune", Theirs: "Nashik"}}})
 		}},
 		{"merge", func(l *locale.Loc) templ.Component { return page.MergePage(merge(l, nil)) }},

@@ -1,0 +1,27 @@
+package main
+
+import (
+	"encoding/base64"
+	"testing"
+
+	"github.com/cloister-health/cloister/internal/demo"
+	"github.com/cloister-health/cloister/internal/testkit"
+	"github.com/cloister-health/cloister/internal/testkit/browser"
+)
+
+// TestBrowser runs the whole service with its demo clinics on a database of its
+// own and uses it in Chromium as reception, doctors, a waiting room's screen,
+// an admin and an operator do. Each visitor comes from an address of their own,
+// which is why the test's address is trusted to say so.
+func TestBrowser(t *testing.T) {
+	t.Parallel()
+	db := testkit.New(t)
+	p := begin(t, []string{
+		"DATABASE_URL=" + db.Admin, "CLOISTER_MASTER_KEY=" + base64.StdEncoding.EncodeToString(testkit.MasterKey), "CLOISTER_STATE_DIR=" + t.TempDir(),
+		"PORT=0", "CLOISTER_POOL_CONNECTIONS=8", "CLOISTER_TRUSTED_PROXIES=127.0.0.0/8",
+	}, "demo")
+	base := p.out.await(t, `Cloister is ready: (\S+)`)
+	browser.Run(t, []string{"CLOISTER_URL=" + base, "CLOISTER_PASSWORD=" + demo.Password, "CLOISTER_OPERATOR=" + demo.OperatorEmail},
+		"desk.test.mjs")
+	p.end(t)
+}
