@@ -70,9 +70,10 @@ func newApp(ctx context.Context, c config, h *health, metrics prometheus.Registe
 	patients := patient.NewService(a.db, keys.NewRing(m, nil))
 	site := &web.Site{Faces: faces, Find: a.find, People: a.people, Clinic: clinic.NewService(a.db, a.people), Platform: platform.NewService(a.db),
 		Patients: patients, Visits: visit.NewService(a.db, patients, m.LinkKey())}
+	signedIn := httpx.People{Identity: a.people}
 	a.router, err = httpx.New(httpx.Options{
 		Routes: site.Routes(), Mounts: mounts(c, h, faces), Resolve: a.db.Resolve, Can: a.can(log),
-		Session: a.session, Operator: a.operator, Problem: faces.Problem, Shut: site.Shut, Log: log, Proxies: c.Proxies, Stopping: h.stopping,
+		Session: signedIn.Session, Operator: signedIn.Operator, Problem: faces.Problem, Shut: site.Shut, Log: log, Proxies: c.Proxies, Stopping: h.stopping,
 	})
 	return a, err
 }
@@ -144,27 +145,6 @@ func (a *app) close(ctx context.Context) {
 	if a.db != nil {
 		a.db.Close()
 	}
-}
-
-// session finds the person of a request at a clinic, for httpx.
-func (a *app) session(_ http.ResponseWriter, r *http.Request, c *tenants.Clinic) (*httpx.Who, error) {
-	info := httpx.From(r.Context())
-	ses, ok, err := a.people.Enter(r, tenants.Scope{Clinic: c, RequestID: info.RequestID, Address: info.Address})
-	if err != nil || !ok {
-		return nil, err
-	}
-	sc := ses.In(tenants.Scope{Clinic: c})
-	return &httpx.Who{Actor: sc.Actor, Session: ses.ID, Deadline: ses.EndsAt(), Lang: ses.Language, Theme: ses.Theme, Density: ses.Density, NoKeys: !ses.SingleKeys}, nil
-}
-
-// operator finds the operator of a request, for httpx.
-func (a *app) operator(_ http.ResponseWriter, r *http.Request) (*httpx.Who, error) {
-	info := httpx.From(r.Context())
-	o, ok, err := a.people.EnterPlatform(r, tenants.Scope{RequestID: info.RequestID, Address: info.Address})
-	if err != nil || !ok {
-		return nil, err
-	}
-	return &httpx.Who{Actor: o.In(tenants.Scope{}).Actor, Session: o.ID, Deadline: o.EndsAt(), Lang: o.Language, Theme: o.Theme}, nil
 }
 
 // find looks for clinics for the home page.

@@ -33,12 +33,13 @@ import (
 type site struct {
 	*app
 	db     *testkit.DB
+	folder string // of its state
 	client atomic.Uint32
 }
 
 func newSite(t *testing.T) *site {
 	t.Helper()
-	s := &site{db: testkit.New(t)}
+	s := &site{db: testkit.New(t), folder: t.TempDir()}
 	for _, c := range []testkit.Clinic{testkit.Alpha, testkit.Beta} {
 		tx := s.db.As(t, c, access.Owner)
 		for _, r := range access.StaffRoles() {
@@ -67,7 +68,7 @@ func newSite(t *testing.T) *site {
 	}
 	c, err := loadConfig([]string{
 		"CLOISTER_APP_URL=" + s.db.App, "CLOISTER_MASTER_KEY=" + base64.StdEncoding.EncodeToString(testkit.MasterKey),
-		"CLOISTER_STATE_DIR=" + t.TempDir(), "CLOISTER_TRUSTED_PROXIES=192.0.2.0/24", "CLOISTER_POOL_CONNECTIONS=4",
+		"CLOISTER_STATE_DIR=" + s.folder, "CLOISTER_TRUSTED_PROXIES=192.0.2.0/24", "CLOISTER_POOL_CONNECTIONS=4",
 	})
 	if err != nil {
 		t.Fatal(err)

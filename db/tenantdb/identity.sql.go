@@ -38,15 +38,22 @@ func (q *Queries) CloseInvitationsOfUser(ctx context.Context, userID uuid.UUID) 
 }
 
 const countRecentResets = `-- name: CountRecentResets :one
-select count(*)::integer from invitations
+select count(*)::integer as hour, count(*) filter (where created_at > now() - interval '30 seconds')::integer as moment
+from invitations
 where user_id = $1::uuid and kind = 'reset' and created_at > now() - interval '1 hour'
 `
 
-func (q *Queries) CountRecentResets(ctx context.Context, userID uuid.UUID) (int32, error) {
+type CountRecentResetsRow struct {
+	Hour   int32
+	Moment int32
+}
+
+// Links of the last hour, and those of a moment ago, which the same click made.
+func (q *Queries) CountRecentResets(ctx context.Context, userID uuid.UUID) (CountRecentResetsRow, error) {
 	row := q.db.QueryRow(ctx, countRecentResets, userID)
-	var column_1 int32
-	err := row.Scan(&column_1)
-	return column_1, err
+	var i CountRecentResetsRow
+	err := row.Scan(&i.Hour, &i.Moment)
+	return i, err
 }
 
 const findUserForReset = `-- name: FindUserForReset :one
@@ -181,6 +188,7 @@ func (q *Queries) GateSignIn(ctx context.Context, login string) (GateSignInRow, 
 const getInvitation = `-- name: GetInvitation :one
 select i.id, i.kind, coalesce(i.user_id, '00000000-0000-0000-0000-000000000000'::uuid)::uuid as user_id, i.email, i.created_at, i.expires_at,
        (i.used_at is null and i.revoked_at is null and i.expires_at > now())::boolean as open,
+       coalesce(i.used_at > now() - interval '15 minutes', false)::boolean as just_used,
        u.full_name, u.role, u.active
 from invitations i join users u on u.id = i.user_id
 where i.id = $1
@@ -194,6 +202,7 @@ type GetInvitationRow struct {
 	CreatedAt time.Time
 	ExpiresAt time.Time
 	Open      bool
+	JustUsed  bool
 	FullName  string
 	Role      string
 	Active    bool
@@ -210,10 +219,48 @@ func (q *Queries) GetInvitation(ctx context.Context, id uuid.UUID) (GetInvitatio
 		&i.CreatedAt,
 		&i.ExpiresAt,
 		&i.Open,
+		&i.JustUsed,
 		&i.FullName,
 		&i.Role,
 		&i.Active,
 	)
+	return i, err
+}
+
+const getOpenInvitation = `-- name: GetOpenInvitation :one
+select id, kind from invitations
+where user_id = $1::uuid and used_at is null and revoked_at is null and expires_at > now()
+order by created_at desc, id desc
+limit 1
+`
+
+type GetOpenInvitationRow struct {
+	ID   uuid.UUID
+	Kind string
+}
+
+// The person's newest link that still works.
+func (q *Queries) GetOpenInvitation(ctx context.Context, userID uuid.UUID) (GetOpenInvitationRow, error) {
+	row := q.db.QueryRow(ctx, getOpenInvitation, userID)
+	var i GetOpenInvitationRow
+	err := row.Scan(&i.ID, &i.Kind)
+	return i, err
+}
+
+const getOwnLogin = `-- name: GetOwnLogin :one
+select r.username::text as username, coalesce(r.email, '')::text as email from platform.own_login() r
+`
+
+type GetOwnLoginRow struct {
+	Username string
+	Email    string
+}
+
+// Under a staff role: what the signed user signs in with.
+func (q *Queries) GetOwnLogin(ctx context.Context) (GetOwnLoginRow, error) {
+	row := q.db.QueryRow(ctx, getOwnLogin)
+	var i GetOwnLoginRow
+	err := row.Scan(&i.Username, &i.Email)
 	return i, err
 }
 
@@ -264,6 +311,23 @@ func (q *Queries) InsertSession(ctx context.Context, arg InsertSessionParams) er
 		arg.Agent,
 	)
 	return err
+}
+
+const isOwnSession = `-- name: IsOwnSession :one
+select exists (select from sessions where id = $1 and user_id = $2::uuid)::boolean
+`
+
+type IsOwnSessionParams struct {
+	ID     uuid.UUID
+	UserID uuid.UUID
+}
+
+// Whether a session, living or ended, is this person's.
+func (q *Queries) IsOwnSession(ctx context.Context, arg IsOwnSessionParams) (bool, error) {
+	row := q.db.QueryRow(ctx, isOwnSession, arg.ID, arg.UserID)
+	var column_1 bool
+	err := row.Scan(&column_1)
+	return column_1, err
 }
 
 const listSessionsOfUser = `-- name: ListSessionsOfUser :many

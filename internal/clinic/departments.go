@@ -66,7 +66,8 @@ func (s *Service) AddDepartment(ctx context.Context, key uuid.UUID, d Department
 	}))
 }
 
-// SaveDepartment changes a department. Codes: invalid, stale, forbidden.
+// SaveDepartment changes a department; a form that asks for what is there
+// already changes nothing and is no error. Codes: invalid, stale, forbidden.
 func (s *Service) SaveDepartment(ctx context.Context, d Department) error {
 	if err := s.allow(ctx, access.SettingsEdit); err != nil {
 		return err
@@ -75,8 +76,22 @@ func (s *Service) SaveDepartment(ctx context.Context, d Department) error {
 		return err
 	}
 	return refusedDepartment(tenants.Write(ctx, s.db, func(ctx context.Context, tx *tenants.Tx) error {
-		return one(tx.Q().UpdateDepartment(ctx, tenantdb.UpdateDepartmentParams{ID: d.ID, Name: d.Name, LocalName: d.LocalName, Room: d.Room,
-			TokenPrefix: d.TokenPrefix, Active: d.Active, Version: d.Version}))
+		n, err := tx.Q().UpdateDepartment(ctx, tenantdb.UpdateDepartmentParams{ID: d.ID, Name: d.Name, LocalName: d.LocalName, Room: d.Room,
+			TokenPrefix: d.TokenPrefix, Active: d.Active, Version: d.Version})
+		if err != nil || n == 1 {
+			return err
+		}
+		rows, err := tx.Q().ListDepartments(ctx)
+		if err != nil {
+			return err
+		}
+		for _, r := range rows {
+			if there := Department(r); there.ID == d.ID {
+				there.Version = d.Version
+				return agreed(d, there)
+			}
+		}
+		return stale()
 	}))
 }
 

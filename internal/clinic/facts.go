@@ -35,15 +35,19 @@ func (s *Service) Facts(ctx context.Context) (Facts, error) {
 		return Facts{}, err
 	}
 	var out Facts
-	err := tenants.Read(ctx, s.db, func(ctx context.Context, tx *tenants.Tx) error {
-		r, err := tx.Q().GetFacts(ctx)
-		out = Facts{Name: r.Name, LocalName: r.LocalName, Registration: r.RegistrationNumber, GSTIN: r.Gstin, Address: r.Address, City: r.City,
-			State: r.State, PIN: r.Pin, Phone: r.Phone, Email: r.Email, Website: r.Website, StoreName: r.StoreName, StoreAddress: r.StoreAddress,
-			StorePhone: r.StorePhone, Zone: r.Zone, Language: r.Language, BrandColor: r.BrandColor, HasLogo: r.HasLogo,
-			Status: r.Status, StatusReason: r.StatusReason, Plan: r.Plan, Version: r.Version}
+	err := tenants.Read(ctx, s.db, func(ctx context.Context, tx *tenants.Tx) (err error) {
+		out, err = readFacts(ctx, tx)
 		return err
 	})
 	return out, tenants.Refused(err)
+}
+
+func readFacts(ctx context.Context, tx *tenants.Tx) (Facts, error) {
+	r, err := tx.Q().GetFacts(ctx)
+	return Facts{Name: r.Name, LocalName: r.LocalName, Registration: r.RegistrationNumber, GSTIN: r.Gstin, Address: r.Address, City: r.City,
+		State: r.State, PIN: r.Pin, Phone: r.Phone, Email: r.Email, Website: r.Website, StoreName: r.StoreName, StoreAddress: r.StoreAddress,
+		StorePhone: r.StorePhone, Zone: r.Zone, Language: r.Language, BrandColor: r.BrandColor, HasLogo: r.HasLogo,
+		Status: r.Status, StatusReason: r.StatusReason, Plan: r.Plan, Version: r.Version}, err
 }
 
 var (
@@ -109,7 +113,8 @@ func checkWebsite(p *apperr.Problems, text string) string {
 	return text
 }
 
-// SaveFacts changes the facts. Codes: invalid, stale, forbidden.
+// SaveFacts changes the facts; a form that asks for what is there already
+// changes nothing and is no error. Codes: invalid, stale, forbidden.
 func (s *Service) SaveFacts(ctx context.Context, in Facts) error {
 	if err := s.allow(ctx, access.SettingsEdit); err != nil {
 		return err
@@ -119,7 +124,17 @@ func (s *Service) SaveFacts(ctx context.Context, in Facts) error {
 		return err
 	}
 	return refusedFacts(tenants.Write(ctx, s.db, func(ctx context.Context, tx *tenants.Tx) error {
-		return one(tx.Q().UpdateFacts(ctx, q))
+		n, err := tx.Q().UpdateFacts(ctx, q)
+		if err != nil || n == 1 {
+			return err
+		}
+		now, err := readFacts(ctx, tx)
+		if err != nil {
+			return err
+		}
+		now.Version = in.Version
+		there, _ := now.check()
+		return agreed(q, there)
 	}))
 }
 

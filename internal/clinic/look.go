@@ -54,7 +54,8 @@ type Look struct {
 
 // SaveLook changes the colour and the logo. Whatever was sent as a logo is
 // decoded and written anew as PNG, so that nothing of the file but its picture
-// is ever served. Codes: invalid (colour, logo), stale, forbidden.
+// is ever served. A form that asks for what is there already changes nothing
+// and is no error. Codes: invalid (colour, logo), stale, forbidden.
 func (s *Service) SaveLook(ctx context.Context, in Look) error {
 	if err := s.allow(ctx, access.SettingsEdit); err != nil {
 		return err
@@ -75,11 +76,33 @@ func (s *Service) SaveLook(ctx context.Context, in Look) error {
 		return err
 	}
 	return tenants.Refused(tenants.Write(ctx, s.db, func(ctx context.Context, tx *tenants.Tx) error {
-		if err := one(tx.Q().UpdateBrand(ctx, brand)); err != nil || (in.Logo == nil && !in.NoLogo) {
+		keep := in.Logo == nil && !in.NoLogo
+		n, err := tx.Q().UpdateBrand(ctx, brand)
+		if err == nil && n != 1 {
+			return sameLook(ctx, tx, c, logo.Logo, keep)
+		}
+		if err != nil || keep {
 			return err
 		}
 		return one(tx.Q().SetLogo(ctx, logo))
 	}))
+}
+
+// sameLook is stale unless the colour and, where it isn't kept, the logo are
+// what is there.
+func sameLook(ctx context.Context, tx *tenants.Tx, color string, logo []byte, keep bool) error {
+	f, err := readFacts(ctx, tx)
+	if err != nil {
+		return err
+	}
+	there, err := tx.Q().GetLogo(ctx)
+	if err != nil {
+		return err
+	}
+	if f.BrandColor != color || (!keep && !bytes.Equal(there, logo)) {
+		return stale()
+	}
+	return nil
 }
 
 // picture makes a small PNG of a PNG, JPEG or GIF. The size is looked at before

@@ -38,16 +38,20 @@ func (s *Service) Settings(ctx context.Context) (Settings, error) {
 		return Settings{}, err
 	}
 	var out Settings
-	err := tenants.Read(ctx, s.db, func(ctx context.Context, tx *tenants.Tx) error {
-		r, err := tx.Q().GetSettings(ctx)
-		out = Settings{Hours: showHours(r.OpeningHours), Currency: r.Currency, TaxRate: writePaise(int64(r.TaxRateBp)),
-			SlotMinutes: writeInt(int64(r.SlotMinutes)), Letterhead: r.Letterhead, LetterheadOffset: writeInt(int64(r.LetterheadOffsetMm)),
-			TokenPrefix: r.TokenPrefix, SlipWidth: writeInt(int64(r.SlipWidthMm)), ConsultationMinutes: writeInt(int64(r.ConsultationMinutes)),
-			FollowUpDays: writeInt(int64(r.FollowUpDays)), IdleMinutes: writeInt(int64(r.SessionIdleMinutes)),
-			DisplayNotice: r.DisplayNotice, DisplayChime: r.DisplayChime, PortalWelcome: r.PortalWelcome, Version: r.Version}
+	err := tenants.Read(ctx, s.db, func(ctx context.Context, tx *tenants.Tx) (err error) {
+		out, err = readSettings(ctx, tx)
 		return err
 	})
 	return out, tenants.Refused(err)
+}
+
+func readSettings(ctx context.Context, tx *tenants.Tx) (Settings, error) {
+	r, err := tx.Q().GetSettings(ctx)
+	return Settings{Hours: showHours(r.OpeningHours), Currency: r.Currency, TaxRate: writePaise(int64(r.TaxRateBp)),
+		SlotMinutes: writeInt(int64(r.SlotMinutes)), Letterhead: r.Letterhead, LetterheadOffset: writeInt(int64(r.LetterheadOffsetMm)),
+		TokenPrefix: r.TokenPrefix, SlipWidth: writeInt(int64(r.SlipWidthMm)), ConsultationMinutes: writeInt(int64(r.ConsultationMinutes)),
+		FollowUpDays: writeInt(int64(r.FollowUpDays)), IdleMinutes: writeInt(int64(r.SessionIdleMinutes)),
+		DisplayNotice: r.DisplayNotice, DisplayChime: r.DisplayChime, PortalWelcome: r.PortalWelcome, Version: r.Version}, err
 }
 
 var currencyForm = regexp.MustCompile(`^[A-Z]{3}$`)
@@ -94,7 +98,8 @@ func number(p *apperr.Problems, field, text string, low, high int) int32 {
 	return int32(n)
 }
 
-// SaveSettings changes the settings. Codes: invalid, stale, forbidden.
+// SaveSettings changes the settings; a form that asks for what is there already
+// changes nothing and is no error. Codes: invalid, stale, forbidden.
 func (s *Service) SaveSettings(ctx context.Context, in Settings) error {
 	if err := s.allow(ctx, access.SettingsEdit); err != nil {
 		return err
@@ -109,7 +114,13 @@ func (s *Service) SaveSettings(ctx context.Context, in Settings) error {
 			return err
 		}
 		if n != 1 {
-			return stale()
+			now, err := readSettings(ctx, tx)
+			if err != nil {
+				return err
+			}
+			now.Version = in.Version
+			there, _ := now.check()
+			return agreed(q, there)
 		}
 		// The idle time of every session may be another now.
 		return tx.Notify(ctx, "clinic", tx.Clinic.ID)

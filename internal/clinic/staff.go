@@ -2,6 +2,7 @@ package clinic
 
 import (
 	"context"
+	"reflect"
 	"time"
 
 	"github.com/google/uuid"
@@ -94,7 +95,7 @@ func recordOf(r tenantdb.GetStaffRow) StaffRecord {
 // Invited is a new member of the staff.
 type Invited struct {
 	ID       uuid.UUID
-	HandOver string // the link, for those without an address; empty when it was mailed
+	HandOver string // the link, for those without an address; empty when it was mailed or used
 	Before   bool   // the same form was sent before; nothing was made now
 }
 
@@ -117,7 +118,8 @@ func (s *Service) Invite(ctx context.Context, key uuid.UUID, in StaffInput) (Inv
 			return err
 		}
 		if out = (Invited{ID: made, Before: !first}); !first {
-			return nil
+			inv, err = handedOver(ctx, tx, made)
+			return err
 		}
 		if err := loginFree(ctx, tx, id, f); err != nil {
 			return err
@@ -132,15 +134,32 @@ func (s *Service) Invite(ctx context.Context, key uuid.UUID, in StaffInput) (Inv
 		inv, err = identity.NewInvitation(ctx, tx, identity.KindInvite, f.invitee(id))
 		return err
 	})
-	if err != nil || out.Before {
+	if err != nil || inv.ID == uuid.Nil {
 		return out, refusedStaff(err)
 	}
 	out.HandOver, err = s.people.Deliver(ctx, inv)
 	return out, err
 }
 
-// EditStaff changes one of the staff. A change of role, name or login ends
-// their sessions. Codes: invalid, quota, stale, conflict, forbidden, not_found.
+// handedOver finds the link that a form made when it was sent the first time,
+// if it is for somebody without an address: a page that was sent twice shows
+// only its second answer, and the link is nowhere else. Empty for everyone else.
+func handedOver(ctx context.Context, tx *tenants.Tx, user uuid.UUID) (identity.Invitation, error) {
+	r, err := tx.Q().GetStaff(ctx, user)
+	if err != nil || r.Email != "" {
+		return identity.Invitation{}, err
+	}
+	inv, _, err := identity.OpenInvitation(ctx, tx, inviteeOf(r))
+	return inv, err
+}
+
+func inviteeOf(r tenantdb.GetStaffRow) identity.Invitee {
+	return identity.Invitee{User: r.ID, Name: r.FullName, Email: r.Email, Role: access.Role(r.Role), Language: r.Language}
+}
+
+// EditStaff changes one of the staff. A change of role ends their sessions. A
+// form that asks for what is there already, such as one sent twice, changes
+// nothing and is no error. Codes: invalid, quota, stale, conflict, forbidden, not_found.
 func (s *Service) EditStaff(ctx context.Context, id uuid.UUID, version int32, in StaffInput) error {
 	if err := s.allow(ctx, access.StaffManage); err != nil {
 		return err
@@ -155,7 +174,7 @@ func (s *Service) EditStaff(ctx context.Context, id uuid.UUID, version int32, in
 			return err
 		}
 		if was.Version != version {
-			return stale()
+			return agreed(f, fieldsOf(was))
 		}
 		if access.Role(was.Role) != f.role && was.Active {
 			if err := leaves(ctx, tx, id, access.Role(was.Role)); err != nil {
@@ -182,6 +201,21 @@ func (s *Service) EditStaff(ctx context.Context, id uuid.UUID, version int32, in
 		return identity.EndedSessions(ctx, tx, id) // remembered names are old now
 	})
 	return refusedStaff(err)
+}
+
+// fieldsOf are the fields that are kept, as a form would ask for them.
+func fieldsOf(r tenantdb.GetStaffRow) staffFields {
+	f, _ := recordOf(r).check() // what was kept before a rule may break it
+	return f
+}
+
+// agreed is what becomes of a form that was opened on an older version: nothing
+// when what it asks for is what there is, else stale.
+func agreed(asked, there any) error {
+	if reflect.DeepEqual(asked, there) {
+		return nil
+	}
+	return stale()
 }
 
 // leaves refuses that the role loses somebody it can't do without: the last
@@ -217,7 +251,7 @@ func endSessions(ctx context.Context, tx *tenants.Tx, id uuid.UUID) error {
 }
 
 // SetActive ends or restores somebody's access. Their name stays on what they
-// signed. Codes: conflict (the last admin, oneself, patients waiting), quota,
+// signed. What is so already stays so. Codes: conflict (the last admin, oneself, patients waiting), quota,
 // stale, forbidden, not_found.
 func (s *Service) SetActive(ctx context.Context, id uuid.UUID, version int32, active bool) error {
 	if err := s.allow(ctx, access.StaffManage); err != nil {
@@ -227,6 +261,9 @@ func (s *Service) SetActive(ctx context.Context, id uuid.UUID, version int32, ac
 		was, err := tx.Q().GetStaff(ctx, id)
 		if err != nil {
 			return err
+		}
+		if was.Active == active {
+			return nil
 		}
 		if was.Version != version {
 			return stale()
@@ -259,8 +296,9 @@ func (s *Service) SetActive(ctx context.Context, id uuid.UUID, version int32, ac
 
 // SendLink makes a new one-time link for somebody: an invitation if they never
 // signed in, else one to set a new password. It gives the link for those
-// without an address. Codes: conflict, forbidden, not_found.
-func (s *Service) SendLink(ctx context.Context, id uuid.UUID) (handOver string, err error) {
+// without an address. key is the form's own: the same form sent twice makes
+// one. Codes: conflict, forbidden, not_found.
+func (s *Service) SendLink(ctx context.Context, key, id uuid.UUID) (handOver string, err error) {
 	if err := s.allow(ctx, access.StaffManage); err != nil {
 		return "", err
 	}
@@ -273,15 +311,22 @@ func (s *Service) SendLink(ctx context.Context, id uuid.UUID) (handOver string, 
 		if !r.Active {
 			return apperr.New(apperr.Conflict, "error.staff.inactive", "This person's access has ended. Restore it first.")
 		}
+		first, made, err := tenants.Claim(ctx, tx, key, "staff.link", id)
+		if err != nil {
+			return err
+		}
+		if !first {
+			inv, err = handedOver(ctx, tx, made)
+			return err
+		}
 		kind := identity.KindInvite
 		if r.LastSeenAt != nil {
 			kind = identity.KindReset
 		}
-		inv, err = identity.NewInvitation(ctx, tx, kind, identity.Invitee{User: id, Name: r.FullName, Email: r.Email,
-			Role: access.Role(r.Role), Language: r.Language})
+		inv, err = identity.NewInvitation(ctx, tx, kind, inviteeOf(r))
 		return err
 	})
-	if err != nil {
+	if err != nil || inv.ID == uuid.Nil {
 		return "", refusedStaff(err)
 	}
 	return s.people.Deliver(ctx, inv)

@@ -32,7 +32,7 @@ func TestOnlyTheAdminSeesAndManagesStaff(t *testing.T) {
 		ctx := w.as(t, testkit.Alpha, r)
 		_, list := w.Staff(ctx)
 		_, inv := w.Invite(ctx, key(), nurse("x"+string(r[0])))
-		_, link := w.SendLink(ctx, testkit.Nurse)
+		_, link := w.SendLink(ctx, key(), testkit.Nurse)
 		for what, err := range map[string]error{"list": list, "invite": inv, "link": link, "end": w.SetActive(ctx, testkit.Nurse, 99, false)} {
 			if refused := apperr.Is(err, apperr.Forbidden); refused == (r == access.ClinicAdmin) {
 				t.Errorf("%s %s: %v", r, what, err)
@@ -57,7 +57,7 @@ func TestInviteEditAndList(t *testing.T) {
 		t.Errorf("without an email the link is %q", out.HandOver)
 	}
 	again, err := w.Invite(ctx, k, doctor("ila"))
-	if err != nil || !again.Before || again.ID != out.ID || again.HandOver != "" {
+	if err != nil || !again.Before || again.ID != out.ID || again.HandOver != out.HandOver {
 		t.Errorf("the same form again: %+v %v", again, err)
 	}
 	m, err := w.StaffMember(ctx, out.ID)
@@ -69,6 +69,10 @@ func TestInviteEditAndList(t *testing.T) {
 	if err := w.EditStaff(ctx, out.ID, m.Version, in); err != nil {
 		t.Fatal(err)
 	}
+	if err := w.EditStaff(ctx, out.ID, m.Version, in); err != nil {
+		t.Errorf("the same form again: %v", err)
+	}
+	in.Room = "9"
 	if err := w.EditStaff(ctx, out.ID, m.Version, in); !apperr.Is(err, apperr.Stale) {
 		t.Errorf("an old version: %v", err)
 	}
@@ -215,7 +219,7 @@ func TestEndingAccess(t *testing.T) {
 	if sessions != 0 || links != 0 {
 		t.Errorf("%d sessions and %d links live on", sessions, links)
 	}
-	if _, err := w.SendLink(ctx, testkit.Receptionist); !apperr.Is(err, apperr.Conflict) {
+	if _, err := w.SendLink(ctx, key(), testkit.Receptionist); !apperr.Is(err, apperr.Conflict) {
 		t.Errorf("a link for somebody whose access ended: %v", err)
 	}
 	if err := w.SetActive(ctx, testkit.Receptionist, m.Version, true); !apperr.Is(err, apperr.Stale) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/cloister-health/cloister/db/tenantdb"
@@ -14,6 +15,7 @@ import (
 
 // NewPassword is a password change by its owner.
 type NewPassword struct {
+	Key      uuid.UUID // the form's own: the same form sent twice is done once
 	Current  string
 	Password string
 	Again    string
@@ -36,13 +38,17 @@ func (s *Service) ChangePassword(ctx context.Context, n NewPassword) (SignedIn, 
 		return SignedIn{}, err
 	}
 	if err := s.prove(ctx, sc, n.Current); err != nil {
-		return SignedIn{}, err
+		return s.changedBefore(ctx, n, err)
 	}
 	hash, err := s.hash(ctx, n.Password)
 	if err != nil {
 		return SignedIn{}, err
 	}
-	err = s.end(ctx, user, func(ctx context.Context, q *tenantdb.Queries) error {
+	err = s.end(ctx, user, func(ctx context.Context, tx *tenants.Tx) error {
+		q := tx.Q()
+		if first, _, err := tenants.Claim(ctx, tx, n.Key, passwordChange, user); err != nil || !first {
+			return err
+		}
 		k, err := q.SetPassword(ctx, tenantdb.SetPasswordParams{PasswordHash: hash, ID: user})
 		if err != nil {
 			return err
@@ -55,6 +61,35 @@ func (s *Service) ChangePassword(ctx context.Context, n NewPassword) (SignedIn, 
 	})
 	if err != nil {
 		return SignedIn{}, err
+	}
+	return s.begin(ctx, Credentials{Agent: n.Agent}, false)
+}
+
+// passwordChange is the action of a form that changes a password.
+const passwordChange = "password.change"
+
+// changedBefore lets the same form pass a second time: what it calls the
+// present password was that before its first. Whoever sends it knows the new
+// one. Any other form gets the refusal.
+func (s *Service) changedBefore(ctx context.Context, n NewPassword, refusal error) (SignedIn, error) {
+	if !apperr.Is(refusal, apperr.Invalid) {
+		return SignedIn{}, refusal
+	}
+	done := false
+	err := tenants.Read(ctx, s.db, func(ctx context.Context, tx *tenants.Tx) error {
+		before, err := tx.Q().GetSubmission(ctx, n.Key)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		done = before.Action == passwordChange
+		return err
+	})
+	if err != nil {
+		return SignedIn{}, err
+	}
+	sc, _ := tenants.ScopeFrom(ctx)
+	if !done || s.prove(ctx, sc, n.Password) != nil {
+		return SignedIn{}, refusal
 	}
 	return s.begin(ctx, Credentials{Agent: n.Agent}, false)
 }
@@ -104,6 +139,26 @@ func clipBytes(s string, n int) string {
 	return s
 }
 
+// Login is what somebody signs in with.
+type Login struct {
+	Username string
+	Email    string // empty for none
+}
+
+// Login tells the staff member who asks their own. Codes: unauthenticated.
+func (s *Service) Login(ctx context.Context) (Login, error) {
+	if _, err := me(ctx); err != nil {
+		return Login{}, err
+	}
+	var out Login
+	err := tenants.Read(ctx, s.db, func(ctx context.Context, tx *tenants.Tx) error {
+		r, err := tx.Q().GetOwnLogin(ctx)
+		out = Login(r)
+		return err
+	})
+	return out, err
+}
+
 // Preferences are how a person likes their pages.
 type Preferences struct {
 	Language   string // empty for the clinic's
@@ -126,8 +181,8 @@ func (s *Service) SetPreferences(ctx context.Context, pr Preferences) error {
 	if err := p.Err(); err != nil {
 		return err
 	}
-	return s.end(ctx, sc.Actor.ID, func(ctx context.Context, q *tenantdb.Queries) error {
-		_, err := q.SetPreferences(ctx, tenantdb.SetPreferencesParams{ID: sc.Actor.ID, Language: pr.Language, Theme: pr.Theme,
+	return s.end(ctx, sc.Actor.ID, func(ctx context.Context, tx *tenants.Tx) error {
+		_, err := tx.Q().SetPreferences(ctx, tenantdb.SetPreferencesParams{ID: sc.Actor.ID, Language: pr.Language, Theme: pr.Theme,
 			Density: pr.Density, SingleKeys: pr.SingleKeys})
 		return err
 	})

@@ -22,10 +22,11 @@ const (
 	KindReset  = "reset"
 )
 
-// How long a link works.
+// How long a link works, whoever made it: an admin, the command line or an
+// import. docs/configuration.md says the same.
 const (
-	inviteFor = 7 * 24 * time.Hour
-	resetFor  = time.Hour
+	InviteFor = 7 * 24 * time.Hour
+	ResetFor  = time.Hour
 )
 
 // maxResets is how many links a person may ask for in an hour.
@@ -61,14 +62,24 @@ func newLink(ctx context.Context, tx *tenants.Tx, kind string, to Invitee) (Invi
 	if err != nil {
 		return Invitation{}, err
 	}
-	lasts := inviteFor
+	lasts := InviteFor
 	if kind == KindReset {
-		lasts = resetFor
+		lasts = ResetFor
 	}
 	by := string(tx.Actor.Kind) + ":" + tx.Actor.ID.String()
 	err = tx.Q().InsertInvitation(ctx, tenantdb.InsertInvitationParams{ID: id, Kind: kind, UserID: to.User, Email: to.Email,
 		CreatedBy: by, Minutes: int32(lasts / time.Minute)})
 	return Invitation{ID: id, Kind: kind, To: to}, err
+}
+
+// OpenInvitation finds the newest link of a person that still works, for a form
+// that was sent twice. False: there is none.
+func OpenInvitation(ctx context.Context, tx *tenants.Tx, to Invitee) (Invitation, bool, error) {
+	row, err := tx.Q().GetOpenInvitation(ctx, to.User)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Invitation{}, false, nil
+	}
+	return Invitation{ID: row.ID, Kind: row.Kind, To: to}, err == nil, err
 }
 
 // Deliver mails a link in the background, after the transaction that made it.
@@ -126,7 +137,7 @@ func (s *Service) letter(c *tenants.Clinic, inv Invitation, link string) mail.Le
 	w := func(key string, pairs ...any) string { return s.words(lang, key, pairs...) }
 	subject, why, lasts := w("mail.reset.subject", "Clinic", c.Name), w("mail.reset.text", "Clinic", c.Name), w("mail.reset.lasts")
 	if inv.Kind == KindInvite {
-		subject, lasts = w("mail.invite.subject", "Clinic", c.Name), w("mail.invite.lasts")
+		subject, lasts = w("mail.invite.subject", "Clinic", c.Name), w("mail.invite.lasts", "N", int(InviteFor/(24*time.Hour)))
 		why = w("mail.invite.text", "Clinic", c.Name, "Role", w("role."+string(inv.To.Role)))
 	}
 	text := w("mail.greeting", "Name", inv.To.Name) + "\n\n" + why + "\n\n" + link + "\n\n" + lasts + "\n\n" + w("mail.not_you") + "\n\n" + c.Name + "\n"
@@ -164,7 +175,7 @@ func (s *Service) forgot(ctx context.Context, sc tenants.Scope, login string) er
 			return err
 		}
 		n, err := tx.Q().CountRecentResets(ctx, u.ID)
-		if err != nil || n >= maxResets {
+		if err != nil || n.Hour >= maxResets || n.Moment > 0 {
 			return err
 		}
 		inv, err = newLink(ctx, tx, KindReset, Invitee{User: u.ID, Name: u.FullName, Email: u.Email, Role: access.Role(u.Role)})
@@ -186,6 +197,7 @@ type OpenLink struct {
 	User       uuid.UUID
 	Kind       string
 	Name       string
+	Username   string
 	Email      string
 	Role       access.Role
 }
@@ -206,30 +218,47 @@ func (s *Service) Link(ctx context.Context, token string) (OpenLink, error) {
 	if err != nil {
 		return OpenLink{}, gone()
 	}
-	row, err := s.invitation(ctx, sc, t)
-	if err == nil && access.Role(row.Role) != t.Role && row.Active { // moved to another role since
-		t.Role = access.Role(row.Role)
-		row, err = s.invitation(ctx, sc, t)
-	}
-	if errors.Is(err, pgx.ErrNoRows) {
-		return OpenLink{}, gone()
+	l, state, err := s.invitation(ctx, sc, t)
+	if err == nil && state.Active && l.Role != t.Role { // moved to another role since
+		t.Role = l.Role
+		l, state, err = s.invitation(ctx, sc, t)
 	}
 	if err != nil {
 		return OpenLink{}, err
 	}
-	if !row.Open || !row.Active || row.UserID != t.User || access.Role(row.Role) != t.Role {
+	if !state.Open {
 		return OpenLink{}, gone()
 	}
-	return OpenLink{Invitation: row.ID, User: row.UserID, Kind: row.Kind, Name: row.FullName, Email: row.Email, Role: t.Role}, nil
+	return l, nil
 }
 
-func (s *Service) invitation(ctx context.Context, sc tenants.Scope, t Token) (row tenantdb.GetInvitationRow, err error) {
+// linkState is what has become of a link.
+type linkState struct{ Active, Open, JustUsed bool }
+
+// invitation reads a link as its owner, in the role that the token says; a
+// link whose owner has another role by now gives that role and is not open.
+// Codes: not_found.
+func (s *Service) invitation(ctx context.Context, sc tenants.Scope, t Token) (OpenLink, linkState, error) {
 	sc.Actor = tenants.Actor{Kind: access.User, ID: t.User, Role: t.Role}
-	err = tenants.Read(tenants.WithScope(ctx, sc), s.db, func(ctx context.Context, tx *tenants.Tx) (err error) {
-		row, err = tx.Q().GetInvitation(ctx, t.Invitation)
+	var row tenantdb.GetInvitationRow
+	var login tenantdb.GetOwnLoginRow
+	err := tenants.Read(tenants.WithScope(ctx, sc), s.db, func(ctx context.Context, tx *tenants.Tx) (err error) {
+		if row, err = tx.Q().GetInvitation(ctx, t.Invitation); err != nil {
+			return err
+		}
+		login, err = tx.Q().GetOwnLogin(ctx)
 		return err
 	})
-	return row, err
+	if errors.Is(err, pgx.ErrNoRows) {
+		return OpenLink{}, linkState{}, gone()
+	}
+	if err != nil {
+		return OpenLink{}, linkState{}, err
+	}
+	role := access.Role(row.Role)
+	own := row.Active && row.UserID == t.User
+	return OpenLink{Invitation: row.ID, User: row.UserID, Kind: row.Kind, Name: row.FullName, Username: login.Username, Email: login.Email, Role: role},
+		linkState{Active: own, Open: own && row.Open && role == t.Role, JustUsed: own && row.JustUsed && role == t.Role}, nil
 }
 
 // UseLink sets the password of a one-time link's owner, ends the link, the
@@ -241,7 +270,7 @@ func (s *Service) UseLink(ctx context.Context, token, pw, again string) error {
 		return err
 	}
 	sc, _ := tenants.ScopeFrom(ctx)
-	if err := checkNew(pw, again, l.Name, l.Email, sc.Clinic.Name, sc.Clinic.Slug); err != nil {
+	if err := checkNew(pw, again, l.Name, l.Username, l.Email, sc.Clinic.Name, sc.Clinic.Slug); err != nil {
 		return err
 	}
 	hash, err := s.hash(ctx, pw)
@@ -249,7 +278,8 @@ func (s *Service) UseLink(ctx context.Context, token, pw, again string) error {
 		return err
 	}
 	sc.Actor = tenants.Actor{Kind: access.User, ID: l.User, Role: l.Role}
-	return s.end(tenants.WithScope(ctx, sc), l.User, func(ctx context.Context, q *tenantdb.Queries) error {
+	return s.end(tenants.WithScope(ctx, sc), l.User, func(ctx context.Context, tx *tenants.Tx) error {
+		q := tx.Q()
 		n, err := q.UseInvitation(ctx, tenantdb.UseInvitationParams{ID: l.Invitation, UserID: l.User})
 		if err != nil {
 			return err
@@ -269,6 +299,30 @@ func (s *Service) UseLink(ctx context.Context, token, pw, again string) error {
 		_, err = q.RevokeSessionsOfUser(ctx, tenantdb.RevokeSessionsOfUserParams{UserID: l.User})
 		return err
 	})
+}
+
+// SignInByLink lets somebody in who has just set a password by a link, so that
+// nobody types it twice: right after UseLink, and when the same form comes a
+// second time and finds the link used. The password is asked for as at any
+// sign-in. Codes: not_found, and those of SignIn.
+func (s *Service) SignInByLink(ctx context.Context, token string, c Credentials) (SignedIn, error) {
+	sc, ok := tenants.ScopeFrom(ctx)
+	if !ok || sc.Clinic == nil {
+		return SignedIn{}, gone()
+	}
+	t, err := s.links.Read(sc.Clinic.ID, token)
+	if err != nil {
+		return SignedIn{}, gone()
+	}
+	l, state, err := s.invitation(ctx, sc, t)
+	if err != nil {
+		return SignedIn{}, err
+	}
+	if !state.JustUsed {
+		return SignedIn{}, gone()
+	}
+	c.Login = l.Username
+	return s.SignIn(ctx, c)
 }
 
 // String keeps a link out of a log that prints an invitation.

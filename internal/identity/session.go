@@ -178,17 +178,21 @@ func (s *Service) Sessions(ctx context.Context) ([]Listed, error) {
 	return out, err
 }
 
-// Revoke ends one of the sessions of the person who asks. Codes:
-// unauthenticated, not_found.
+// Revoke ends one of the sessions of the person who asks; one that has ended
+// already stays so. Codes: unauthenticated, not_found.
 func (s *Service) Revoke(ctx context.Context, id uuid.UUID) error {
 	sc, err := me(ctx)
 	if err != nil {
 		return err
 	}
-	return s.end(ctx, sc.Actor.ID, func(ctx context.Context, q *tenantdb.Queries) error {
-		n, err := q.RevokeSession(ctx, tenantdb.RevokeSessionParams{ID: id, UserID: sc.Actor.ID})
-		if err == nil && n == 0 {
-			return apperr.New(apperr.NotFound, "error.session.gone", "This session has ended already")
+	return s.end(ctx, sc.Actor.ID, func(ctx context.Context, tx *tenants.Tx) error {
+		n, err := tx.Q().RevokeSession(ctx, tenantdb.RevokeSessionParams{ID: id, UserID: sc.Actor.ID})
+		if err != nil || n == 1 {
+			return err
+		}
+		own, err := tx.Q().IsOwnSession(ctx, tenantdb.IsOwnSessionParams{ID: id, UserID: sc.Actor.ID})
+		if err == nil && !own {
+			return apperr.New(apperr.NotFound, "error.not_found", "This page does not exist")
 		}
 		return err
 	})
@@ -201,8 +205,8 @@ func (s *Service) RevokeOthers(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.end(ctx, sc.Actor.ID, func(ctx context.Context, q *tenantdb.Queries) error {
-		_, err := q.RevokeSessionsOfUser(ctx, tenantdb.RevokeSessionsOfUserParams{UserID: sc.Actor.ID, Keep: sc.Session})
+	return s.end(ctx, sc.Actor.ID, func(ctx context.Context, tx *tenants.Tx) error {
+		_, err := tx.Q().RevokeSessionsOfUser(ctx, tenantdb.RevokeSessionsOfUserParams{UserID: sc.Actor.ID, Keep: sc.Session})
 		return err
 	})
 }
@@ -213,16 +217,16 @@ func (s *Service) SignOut(ctx context.Context) error {
 	if err != nil {
 		return nil //nolint:nilerr // signed out already
 	}
-	return s.end(ctx, sc.Actor.ID, func(ctx context.Context, q *tenantdb.Queries) error {
-		_, err := q.RevokeSession(ctx, tenantdb.RevokeSessionParams{ID: sc.Session, UserID: sc.Actor.ID})
+	return s.end(ctx, sc.Actor.ID, func(ctx context.Context, tx *tenants.Tx) error {
+		_, err := tx.Q().RevokeSession(ctx, tenantdb.RevokeSessionParams{ID: sc.Session, UserID: sc.Actor.ID})
 		return err
 	})
 }
 
 // end runs what ends sessions of a person and tells every service of it.
-func (s *Service) end(ctx context.Context, user uuid.UUID, fn func(ctx context.Context, q *tenantdb.Queries) error) error {
+func (s *Service) end(ctx context.Context, user uuid.UUID, fn func(ctx context.Context, tx *tenants.Tx) error) error {
 	err := tenants.Write(ctx, s.db, func(ctx context.Context, tx *tenants.Tx) error {
-		if err := fn(ctx, tx.Q()); err != nil {
+		if err := fn(ctx, tx); err != nil {
 			return err
 		}
 		return EndedSessions(ctx, tx, user)

@@ -48,7 +48,7 @@ func (s *Site) done(r *http.Request) ui.Notice {
 func (s *Site) accountPage(r *http.Request) page.Account {
 	info, l := httpx.From(r.Context()), s.words(r)
 	who := info.Who
-	return page.Account{Shell: s.shell(r, "", l.T("account.title")), Base: base(r), Once: once(), Say: s.done(r),
+	return page.Account{Shell: s.shell(r, "", l.T("account.title")), Base: base(r), Once: once(), PasswordOnce: once(), Say: s.done(r),
 		Facts:    []ui.Fact{{Label: l.T("staff.name"), Value: who.Actor.Name}, {Label: l.T("staff.role"), Value: page.RoleName(l, who.Actor.Role)}},
 		Language: who.Lang, Theme: fallback(who.Theme, "auto"), Density: fallback(who.Density, "compact"), Keys: !who.NoKeys}
 }
@@ -80,7 +80,7 @@ func (s *Site) accountPost(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Site) passwordPost(w http.ResponseWriter, r *http.Request) error {
-	in, err := s.People.ChangePassword(r.Context(), identity.NewPassword{Current: r.PostFormValue("current"), Password: r.PostFormValue("password"),
+	in, err := s.People.ChangePassword(r.Context(), identity.NewPassword{Key: formKey(r), Current: r.PostFormValue("current"), Password: r.PostFormValue("password"),
 		Again: r.PostFormValue("again"), Agent: r.UserAgent()})
 	if err != nil {
 		bad, status, err := s.formError(r, err, apperr.Throttled)

@@ -6,12 +6,16 @@ package web
 
 import (
 	"errors"
+	"maps"
+	"mime"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/cloister-health/cloister/internal/access"
 	"github.com/cloister-health/cloister/internal/apperr"
 	"github.com/cloister-health/cloister/internal/httpx"
+	"github.com/cloister-health/cloister/internal/identity"
 	"github.com/cloister-health/cloister/internal/web/locale"
 	"github.com/cloister-health/cloister/internal/web/page"
 	"github.com/cloister-health/cloister/internal/web/static"
@@ -82,8 +86,16 @@ func (f *Faces) Problem(w http.ResponseWriter, r *http.Request, p httpx.Problem)
 		v.Text = l.T("problem.internal_text", "ID", p.RequestID)
 	case apperr.Unauthenticated:
 		v.SignIn = p.SignIn
-		if p.Fragment {
+		if wasSignedIn(r) {
+			v.Title = l.T("problem.ended")
+		}
+		switch v.Again = again(r); {
+		case p.Fragment:
 			v.Text = l.T("problem.sign_in_text")
+		case v.Again != nil:
+			v.Text = l.T("problem.again_text")
+		case r.Method == http.MethodPost:
+			v.Text = l.T("problem.lost_text")
 		}
 	}
 	ctx := ui.With(r.Context(), env)
@@ -94,6 +106,32 @@ func (f *Faces) Problem(w http.ResponseWriter, r *http.Request, p httpx.Problem)
 		return ui.Write(ctx, w, p.Status, page.ProblemDialog(v))
 	}
 	return ui.Write(ctx, w, p.Status, page.ProblemPage(v))
+}
+
+// wasSignedIn reports a browser that brings a session, which lives no longer if
+// it is asked to sign in.
+func wasSignedIn(r *http.Request) bool {
+	return cookie(r, identity.CookieName) != "" || cookie(r, identity.OperatorCookie) != ""
+}
+
+// again keeps the form of a request without a session, so that nothing typed is
+// lost. Passwords and files are not kept, and so neither is a form with one.
+func again(r *http.Request) *page.Again {
+	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if r.Method != http.MethodPost || kind != "application/x-www-form-urlencoded" || r.ParseForm() != nil {
+		return nil
+	}
+	a := &page.Again{Action: r.URL.RequestURI()}
+	for _, name := range slices.Sorted(maps.Keys(r.PostForm)) {
+		switch name {
+		case "password", "again", "current":
+			return nil
+		}
+		for _, v := range r.PostForm[name] {
+			a.Fields = append(a.Fields, [2]string{name, v})
+		}
+	}
+	return a
 }
 
 // rolesWith names the roles that have a capability.

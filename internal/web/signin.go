@@ -50,16 +50,26 @@ func (s *Site) formError(r *http.Request, err error, also ...apperr.Code) (ui.Er
 
 func (s *Site) signInPage(r *http.Request) page.SignIn {
 	b := base(r)
-	p := page.SignIn{Plain: s.plain(r, s.words(r).T("signin.title")), Action: b.At("/login"), Forgot: b.At("/forgot"),
+	return page.SignIn{Plain: s.plain(r, s.words(r).T("signin.title")), Action: b.At("/login"), Forgot: b.At("/forgot"),
 		Next: httpx.SafeNext(r.FormValue("next"), string(b)), Once: once()}
-	return p
+}
+
+// ended tells somebody whose browser brings a session that lives no longer why
+// they are asked to sign in.
+func (s *Site) ended(r *http.Request, name string) ui.Notice {
+	if c, err := r.Cookie(name); err != nil || c.Value == "" {
+		return ui.Notice{}
+	}
+	return ui.Notice{Kind: "info", Text: s.words(r).T("signin.ended")}
 }
 
 func (s *Site) signIn(w http.ResponseWriter, r *http.Request) error {
 	if httpx.From(r.Context()).Who != nil {
 		return httpx.Redirect(w, r, httpx.SafeNext(r.FormValue("next"), string(base(r))))
 	}
-	return s.show(w, r, http.StatusOK, page.SignInPage(s.signInPage(r)))
+	p := s.signInPage(r)
+	p.Notice = s.ended(r, identity.CookieName)
+	return s.show(w, r, http.StatusOK, page.SignInPage(p))
 }
 
 func (s *Site) signInPost(w http.ResponseWriter, r *http.Request) error {
@@ -124,13 +134,13 @@ func (s *Site) passwordPage(r *http.Request, l identity.OpenLink) page.SetPasswo
 		title = words.T("password.welcome", "Name", l.Name)
 	}
 	return page.SetPassword{Plain: s.plain(r, title), Action: base(r).At("/password/" + mux.Vars(r)["token"]), Invited: l.Kind == identity.KindInvite,
-		Name: l.Name, Role: page.RoleName(words, l.Role), User: l.Email, Once: once()}
+		Name: l.Name, Role: page.RoleName(words, l.Role), User: l.Username, Once: once()}
 }
 
 func (s *Site) setPassword(w http.ResponseWriter, r *http.Request) error {
 	l, err := s.People.Link(atDoor(r).Context(), mux.Vars(r)["token"])
 	if err != nil {
-		return err
+		return s.linkGone(w, r, err)
 	}
 	return s.show(w, r, http.StatusOK, page.SetPasswordPage(s.passwordPage(r, l)))
 }
@@ -138,23 +148,28 @@ func (s *Site) setPassword(w http.ResponseWriter, r *http.Request) error {
 func (s *Site) setPasswordPost(w http.ResponseWriter, r *http.Request) error {
 	door := atDoor(r)
 	token := mux.Vars(r)["token"]
-	l, err := s.People.Link(door.Context(), token)
-	if err != nil {
-		return err
-	}
 	pw := r.PostFormValue("password")
-	if err := s.People.UseLink(door.Context(), token, pw, r.PostFormValue("again")); err != nil {
+	l, gone := s.People.Link(door.Context(), token)
+	if gone == nil {
+		err := s.People.UseLink(door.Context(), token, pw, r.PostFormValue("again"))
 		bad, status, err := s.formError(r, err)
-		if err != nil {
-			return err
+		if bad != nil {
+			p := s.passwordPage(r, l)
+			p.Errors, p.Plain.Failed = bad, true
+			return s.show(w, r, status, page.SetPasswordPage(p))
 		}
-		p := s.passwordPage(r, l)
-		p.Errors, p.Plain.Failed = bad, true
-		return s.show(w, r, status, page.SetPasswordPage(p))
+		gone = err
+	}
+	if gone != nil && !apperr.Is(gone, apperr.NotFound) {
+		return gone
 	}
 	// The password is theirs now; sign in with it, so that nobody types it twice.
-	in, err := s.People.SignIn(door.Context(), identity.Credentials{Login: l.Email, Password: pw, Agent: r.UserAgent()})
-	if err != nil {
+	// A form that came twice finds its link used, and the password that it set.
+	in, err := s.People.SignInByLink(door.Context(), token, identity.Credentials{Password: pw, Agent: r.UserAgent()})
+	switch {
+	case err != nil && gone != nil:
+		return s.linkGone(w, r, gone)
+	case err != nil:
 		return httpx.Redirect(w, r, base(r).At("/login"))
 	}
 	if err := s.People.Begin(w, door, httpx.From(r.Context()).Clinic, in); err != nil {
@@ -163,13 +178,30 @@ func (s *Site) setPasswordPost(w http.ResponseWriter, r *http.Request) error {
 	return httpx.Redirect(w, r, string(base(r)))
 }
 
+// linkGone answers a link that doesn't open: the same page for one that was
+// used, has ended, was replaced, or never was.
+func (s *Site) linkGone(w http.ResponseWriter, r *http.Request, err error) error {
+	if !apperr.Is(err, apperr.NotFound) {
+		return err
+	}
+	b := base(r)
+	p := page.LinkGone{Plain: s.plain(r, s.words(r).T("link.title")), SignIn: b.At("/login"), Forgot: b.At("/forgot")}
+	p.Plain.Lang.Back = b.At("/login") // the link's own address would only end here again
+	return s.show(w, r, http.StatusGone, page.LinkGonePage(p))
+}
+
 func (s *Site) operatorPage(r *http.Request) page.SignIn {
 	return page.SignIn{Plain: s.plain(r, s.words(r).T("signin.operator")), Action: "/platform/login", Operator: true,
 		Next: httpx.SafeNext(r.FormValue("next"), "/platform/clinics"), Once: once()}
 }
 
 func (s *Site) operatorSignIn(w http.ResponseWriter, r *http.Request) error {
-	return s.show(w, r, http.StatusOK, page.SignInPage(s.operatorPage(r)))
+	if httpx.From(r.Context()).Who != nil {
+		return httpx.Redirect(w, r, httpx.SafeNext(r.FormValue("next"), consolePath))
+	}
+	p := s.operatorPage(r)
+	p.Notice = s.ended(r, identity.OperatorCookie)
+	return s.show(w, r, http.StatusOK, page.SignInPage(p))
 }
 
 func (s *Site) operatorSignInPost(w http.ResponseWriter, r *http.Request) error {

@@ -269,7 +269,7 @@ func (s *Site) staffLink(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	link, err := s.Clinic.SendLink(r.Context(), m.ID)
+	link, err := s.Clinic.SendLink(r.Context(), formKey(r), m.ID)
 	if err != nil {
 		return s.staffRefused(w, r, m, m.StaffInput, err)
 	}

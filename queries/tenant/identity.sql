@@ -65,9 +65,14 @@ select id, username, coalesce(email, '')::text as email, full_name, role from us
 where active and (username = @login::text or email = @login::text)
 for update;
 
+-- name: GetOwnLogin :one
+-- Under a staff role: what the signed user signs in with.
+select r.username::text as username, coalesce(r.email, '')::text as email from platform.own_login() r;
+
 -- name: GetInvitation :one
 select i.id, i.kind, coalesce(i.user_id, '00000000-0000-0000-0000-000000000000'::uuid)::uuid as user_id, i.email, i.created_at, i.expires_at,
        (i.used_at is null and i.revoked_at is null and i.expires_at > now())::boolean as open,
+       coalesce(i.used_at > now() - interval '15 minutes', false)::boolean as just_used,
        u.full_name, u.role, u.active
 from invitations i join users u on u.id = i.user_id
 where i.id = @id;
@@ -92,5 +97,18 @@ update invitations set used_at = now() where user_id = @user_id::uuid and used_a
 update invitations set sent_at = now() where id = @id;
 
 -- name: CountRecentResets :one
-select count(*)::integer from invitations
+-- Links of the last hour, and those of a moment ago, which the same click made.
+select count(*)::integer as hour, count(*) filter (where created_at > now() - interval '30 seconds')::integer as moment
+from invitations
 where user_id = @user_id::uuid and kind = 'reset' and created_at > now() - interval '1 hour';
+
+-- name: GetOpenInvitation :one
+-- The person's newest link that still works.
+select id, kind from invitations
+where user_id = @user_id::uuid and used_at is null and revoked_at is null and expires_at > now()
+order by created_at desc, id desc
+limit 1;
+
+-- name: IsOwnSession :one
+-- Whether a session, living or ended, is this person's.
+select exists (select from sessions where id = @id and user_id = @user_id::uuid)::boolean;

@@ -198,6 +198,9 @@ func front() []sample {
 		{"forgot", func(l *locale.Loc) templ.Component {
 			return page.ForgotPage(page.Forgot{Plain: plain(l.T("forgot.title")), Action: base.At("/password/forgot"), Back: base.At("/login")})
 		}},
+		{"link-gone", func(l *locale.Loc) templ.Component {
+			return page.LinkGonePage(page.LinkGone{Plain: plain(l.T("link.title")), SignIn: base.At("/login"), Forgot: base.At("/forgot")})
+		}},
 		{"invitation", func(l *locale.Loc) templ.Component {
 			return page.SetPasswordPage(page.SetPassword{Plain: plain(l.T("password.reset")), Action: base.At("/invitation/x"), Invited: true, Name: "Sneha Pawar", Role: page.RoleName(l, access.Receptionist), User: "s.pawar",
 				Errors: ui.Errors{{Name: "password", Text: l.T("error.password.short", "Min", 12)}}})
@@ -209,6 +212,9 @@ func problems() []sample {
 	return []sample{
 		{"problem-404", func(l *locale.Loc) templ.Component {
 			return page.ProblemPage(page.Problem{Status: 404, Title: l.T("error.not_found"), Text: l.T("problem.not_found_text"), Home: "/", Missing: true})
+		}},
+		{"problem-401", func(l *locale.Loc) templ.Component {
+			return page.ProblemPage(page.Problem{Status: 401, Title: l.T("problem.ended"), Text: l.T("problem.again_text"), SignIn: "/", Again: &page.Again{Action: "/", Fields: [][2]string{{"name", "Northside"}}}})
 		}},
 		{"problem-500", func(l *locale.Loc) templ.Component {
 			return page.ProblemPage(page.Problem{Status: 500, Title: l.T("error.internal"), Text: l.T("problem.internal_text", "ID", "0193-5f7a"), Home: "/"})
