@@ -39,7 +39,12 @@ func TestSettings(t *testing.T) {
 	if got.TaxRate != "5.25" || got.IdleMinutes != "30" || got.TokenPrefix != "AB" || got.DisplayNotice != "Silence, please" || got.Version != was.Version+1 {
 		t.Errorf("%+v", got)
 	}
-	if err := w.SaveSettings(ctx, in); !apperr.Is(err, apperr.Stale) {
+	if err := w.SaveSettings(ctx, in); err != nil {
+		t.Errorf("the same form again: %v", err)
+	}
+	old := in
+	old.FollowUpDays = "9"
+	if err := w.SaveSettings(ctx, old); !apperr.Is(err, apperr.Stale) {
 		t.Errorf("an old version: %v", err)
 	}
 	// What is shown can be sent back as it is.
@@ -109,7 +114,12 @@ func TestFacts(t *testing.T) {
 	if err := w.SaveFacts(ctx, f); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.SaveFacts(ctx, f); !apperr.Is(err, apperr.Stale) {
+	if err := w.SaveFacts(ctx, f); err != nil {
+		t.Errorf("the same form again: %v", err)
+	}
+	old := f
+	old.City = "Nashik"
+	if err := w.SaveFacts(ctx, old); !apperr.Is(err, apperr.Stale) {
 		t.Errorf("an old version: %v", err)
 	}
 	got, err := w.Facts(ctx)
@@ -230,8 +240,11 @@ func TestDepartments(t *testing.T) {
 	if err := w.SaveDepartment(ctx, d); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.SaveDepartment(ctx, d); !apperr.Is(err, apperr.Stale) {
-		t.Error(err)
+	if err := w.SaveDepartment(ctx, d); err != nil {
+		t.Errorf("the same form again: %v", err)
+	}
+	if d.Room = "8"; !apperr.Is(w.SaveDepartment(ctx, d), apperr.Stale) {
+		t.Error("an old version was saved")
 	}
 }
 

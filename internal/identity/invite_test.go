@@ -168,10 +168,16 @@ func TestForgotMailsALinkToWhoHasAnAddress(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.signInWith(t, testkit.Alpha, "doctor", other)
-	for range 5 {
-		if err := w.Forgot(ctx, "doctor2"); err != nil {
-			t.Fatal(err)
+	for n := range 5 {
+		for range 2 { // a double click is one
+			if err := w.Forgot(w.from(t, testkit.Alpha, n), "doctor2"); err != nil {
+				t.Fatal(err)
+			}
 		}
+		if n < 3 {
+			w.letters(t, 2+n)
+		}
+		w.kit.Exec(t, "set session_replication_role = replica; update clinic_alpha.invitations set created_at = created_at - interval '1 minute' where kind = 'reset'")
 	}
 	w.Close() // waits for the work under way
 	if n := len(w.letters(t, 4)); n != 4 {

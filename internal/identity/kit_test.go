@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -90,6 +91,15 @@ func (w *world) at(t *testing.T, c testkit.Clinic) context.Context {
 		t.Fatalf("resolve %s: %v", c.Slug, err)
 	}
 	return tenants.WithScope(t.Context(), tenants.Scope{Clinic: clinic, RequestID: "test", Address: "192.0.2.7"})
+}
+
+// from is at, from another address.
+func (w *world) from(t *testing.T, c testkit.Clinic, n int) context.Context {
+	t.Helper()
+	ctx := w.at(t, c)
+	sc, _ := tenants.ScopeFrom(ctx)
+	sc.Address = "198.51.100." + strconv.Itoa(n)
+	return tenants.WithScope(ctx, sc)
 }
 
 // signIn signs somebody in and gives the cookie.

@@ -194,7 +194,7 @@ func TestPasswordChangeEndsTheOthersAndGoesOn(t *testing.T) {
 		}
 	}
 	r := httptest.NewRequest(http.MethodPost, "/", nil).WithContext(ctx)
-	in, err := w.ChangePassword(ctx, identity.NewPassword{Current: password, Password: other, Again: other})
+	in, err := w.ChangePassword(ctx, identity.NewPassword{Key: uuid.New(), Current: password, Password: other, Again: other})
 	if err != nil {
 		t.Fatal(err)
 	}
