@@ -38,7 +38,7 @@ test: build postgres browser ## Run every test, in browsers too
 	$(GO) test $(RACE) -shuffle=on $(TESTFLAGS) ./...
 
 .PHONY: bench
-bench: ## Measure the walls and the pool; BENCH="--quick" for a short run
+bench: assets ## Measure the walls, the pool and the pages; BENCH="--quick" for a short run
 	$(GO) run ./internal/bench/run $(BENCH)
 
 .PHONY: check

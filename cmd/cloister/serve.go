@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net"
+	"os"
+	"runtime/debug"
 
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
@@ -32,9 +34,17 @@ func newServe(env []string) *cobra.Command {
 	}
 }
 
+// gcPercent lets the heap grow to five times what lives before it is collected.
+// Little lives and every page leaves garbage: at Go's 100 collecting took an
+// eighth of the service's time. GOGC and GOMEMLIMIT override and bound it.
+const gcPercent = 400
+
 // serve builds the service, says that it is ready, and answers on l until the
 // context ends.
 func serve(ctx context.Context, c config, l net.Listener, log *logrus.Logger, ready func()) error {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 	h := &health{stopping: ctx.Done(), log: log}
 	metrics := newRegistry()
 	a, err := newApp(ctx, c, h, metrics, log)

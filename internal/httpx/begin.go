@@ -1,7 +1,6 @@
 package httpx
 
 import (
-	"compress/gzip"
 	"context"
 	"net"
 	"net/http"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/klauspost/compress/gzip"
 	"github.com/sirupsen/logrus"
 )
 
@@ -136,6 +136,8 @@ type recorder struct {
 	zip    *gzip.Writer
 }
 
+// The library is not the standard one, which needs 2.5 times as long for a page
+// that is 2 % smaller: a quarter of all that a page cost the service.
 var zips = sync.Pool{New: func() any { z, _ := gzip.NewWriterLevel(nil, 5); return z }}
 
 func acceptsGzip(r *http.Request) bool {
