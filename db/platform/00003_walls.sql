@@ -640,8 +640,10 @@ $$;
 -- each statement itself: the schema is looked up by the signed clinic.
 create function platform.search_patients(words text, folds text, digits text, code text, at_most integer)
 returns table (id uuid, rank real)
--- Few rows: told the default of 1000, the planner reads a whole clinic to join them.
-language plpgsql stable security definer rows 20 set search_path = pg_catalog, pg_temp as $$
+-- Few rows: told the default of 1000, the planner reads a whole clinic to join
+-- them. No scan: for a common name the planner hopes to meet enough of them soon,
+-- and the index is three times as fast among 100 000.
+language plpgsql stable security definer rows 20 set search_path = pg_catalog, pg_temp set enable_seqscan = off as $$
 declare
   clinic uuid := platform.current_clinic();
   home   text;
