@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
+	pgxuuid "github.com/vgarvardt/pgx-google-uuid/v5"
 )
 
 // The session statements, parsed once when a connection is made. Those with
@@ -134,6 +135,14 @@ func backendConfig(c Config) (*pgconn.Config, error) {
 	return pc, nil
 }
 
+// typeMap is pgx's, with keys that go over the wire in their sixteen bytes: by
+// default a uuid.UUID is written out as text and read back at both ends.
+func typeMap() *pgtype.Map {
+	m := pgtype.NewMap()
+	pgxuuid.Register(m)
+	return m
+}
+
 // dial makes a connection and parses the session statements in one flush.
 func (db *DB) dial(ctx context.Context) (*conn, error) {
 	pg, err := pgconn.ConnectConfig(ctx, db.pg)
@@ -141,7 +150,7 @@ func (db *DB) dial(ctx context.Context) (*conn, error) {
 		return nil, err
 	}
 	c := &conn{
-		pg: pg, types: pgtype.NewMap(), stmts: newStmts(db.conf.Pool.Statements),
+		pg: pg, types: typeMap(), stmts: newStmts(db.conf.Pool.Statements),
 		born: time.Now(), checked: time.Now(),
 	}
 	// The pipeline outlives every caller's context: a transaction watches its

@@ -4,6 +4,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -15,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/sirupsen/logrus"
+	pgxuuid "github.com/vgarvardt/pgx-google-uuid/v5"
 
 	"github.com/cloister-health/cloister/tenants"
 )
@@ -48,6 +50,10 @@ func openPlain(ctx context.Context, dsn string, conns int, dial pgconn.DialFunc)
 	conf.ConnConfig.RuntimeParams["jit"] = "off"
 	if dial != nil {
 		conf.ConnConfig.DialFunc = dial
+	}
+	conf.AfterConnect = func(_ context.Context, c *pgx.Conn) error {
+		pgxuuid.Register(c.TypeMap()) // as ours does
+		return nil
 	}
 	return pgxpool.NewWithConfig(ctx, conf)
 }
@@ -190,6 +196,64 @@ func accessOver(ctx context.Context, e *Env, w *World, where string, dial pgconn
 			return nil, fmt.Errorf("%s: %w", x.what, err)
 		}
 		rows = append(rows, Row{What: x.what + ", " + where, Unit: "µs", Ours: a, Base: b, BaseIs: x.base, Goal: x.goal})
+	}
+	if dial != nil {
+		return rows, nil
+	}
+	steps, err := ladder(ctx, w, plain, rounds, each)
+	return append(rows, steps...), err
+}
+
+// ladder tells what the key lookup's time is made of: the plain query again with
+// a transaction around it, then with the scope set too but no policy to ask it.
+func ladder(ctx context.Context, w *World, plain *pgxpool.Pool, rounds, each int) ([]Row, error) {
+	held, err := plain.Acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer held.Release()
+	c, conn := w.Clinics[0], held.Conn()
+	sql := fmt.Sprintf(sqlPatient, "bare.")
+	for name, text := range map[string]string{"b": "begin", "c": "commit", "scope": sqlScopePlain, "q": sql} {
+		if _, err := conn.PgConn().Prepare(ctx, name, text, nil); err != nil {
+			return nil, err
+		}
+	}
+	words := scopeWords(c, "bare")
+	within := func(scope bool) func() error {
+		return func() error {
+			id := patientOf(3)
+			p := conn.PgConn().StartPipeline(ctx)
+			p.SendQueryPrepared("b", nil, nil, nil)
+			if scope {
+				p.SendQueryPrepared("scope", words, nil, nil)
+			}
+			p.SendQueryPrepared("q", [][]byte{id[:]}, []int16{1}, []int16{1})
+			p.SendQueryPrepared("c", nil, nil, nil)
+			err := p.Sync()
+			for err == nil {
+				var res any
+				if res, err = p.GetResults(); res == nil {
+					break
+				}
+				if r, ok := res.(*pgconn.ResultReader); ok {
+					_, err = r.Close()
+				}
+			}
+			return errors.Join(err, p.Close())
+		}
+	}
+	alone := func() error { return lookup(ctx, conn, sql, c, 3) }
+	var rows []Row
+	for _, x := range []struct {
+		what  string
+		scope bool
+	}{{"of it: plain in a transaction, one flush", false}, {"of it: and the scope set, no policy", true}} {
+		a, b, err := versus(rounds, each, within(x.scope), alone)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", x.what, err)
+		}
+		rows = append(rows, Row{What: x.what, Unit: "µs", Ours: a, Base: b, BaseIs: "plain"})
 	}
 	return rows, nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
+	pgxuuid "github.com/vgarvardt/pgx-google-uuid/v5"
 
 	"github.com/cloister-health/cloister/tenants"
 )
@@ -62,6 +63,7 @@ func newPlainDriver(ctx context.Context, w *World, conns int, schema string) (*p
 	conf.ConnConfig.RuntimeParams["jit"] = "off"
 	first := w.Clinics[0]
 	conf.AfterConnect = func(ctx context.Context, c *pgx.Conn) error {
+		pgxuuid.Register(c.TypeMap()) // as ours does
 		if _, err := c.Prepare(ctx, "scope", sqlScopePlain); err != nil {
 			return err
 		}

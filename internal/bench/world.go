@@ -292,7 +292,8 @@ do $$ declare t text; k record; begin
 		execute format('grant select on bare.%I to cloister_app', t);
 	end loop;
 	grant usage on schema shared to cloister_receptionist;
-	grant usage on schema bare to cloister_app;
+	grant usage on schema bare to cloister_app, cloister_receptionist;
+	grant select on bare.patients to cloister_receptionist;
 	create index on shared.patients (clinic_id, registered_on desc, id desc);
 	create index on shared.visits (clinic_id, day, line_id);
 	foreach t in array array['settings', 'departments', 'users', 'patients', 'visits'] loop
