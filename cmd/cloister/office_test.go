@@ -368,3 +368,23 @@ func (v *visitor) upload(path string, body []byte, kind string) *httptest.Respon
 type readCloser struct{ *bytes.Reader }
 
 func (readCloser) Close() error { return nil }
+
+func TestAccountSaysWhoOneIs(t *testing.T) {
+	t.Parallel()
+	s := newStaffedSite(t)
+	s.raw(t, "update clinic_alpha.users set username = 'dr.rao', email = 'rao@alpha.example' where username = 'doctor'")
+	for login, says := range map[string][]string{
+		"dr.rao": {"Deepak Rao", "dr.rao", "rao@alpha.example", "Doctor", "Alpha Clinic"},
+		"nurse":  {"Nalini Jadhav", ">nurse<", "nurse@clinic.example", "Nurse"},
+		"lab":    {"Lata Menon", ">lab<", "Lab technician"},
+	} {
+		v := s.signedIn(t, "alpha", login, alphaPassword)
+		want(t, v.do("/clinic/alpha/account", nil), 200, says, "doctor@clinic.example")
+	}
+	v := s.signedIn(t, "beta", "doctor", betaPassword)
+	want(t, v.do("/clinic/beta/account", nil), 200, []string{"doctor@clinic.example", "Beta Clinic"}, "dr.rao", "rao@alpha.example")
+	form := v.fill(t, "/clinic/beta/account")
+	want(t, v.do("/clinic/beta/account", but(form, "language", "fr")), 422, []string{"Choose one of the list", "doctor@clinic.example"})
+	v.twice(t, "/clinic/beta/account", but(form, "language", "hi", "theme", "dark"), "/clinic/beta/account?done=saved")
+	want(t, v.do("/clinic/beta/account", nil), 200, []string{`lang="hi"`, `data-theme="dark"`})
+}

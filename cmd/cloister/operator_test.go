@@ -3,6 +3,8 @@ package main
 import (
 	"net/http"
 	"net/url"
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/cloister-health/cloister/internal/testkit"
@@ -81,4 +83,54 @@ func TestOperatorsLockOut(t *testing.T) {
 	want(t, s.visitor().do("/platform/login", url.Values{"username": {email}, "password": {operatorPassword}}), 401, nil)
 	s.raw(t, "update platform.operators set locked_until = now() - interval '1 second'")
 	s.operator(t)
+}
+
+func TestConsoleSearchesAndPages(t *testing.T) {
+	t.Parallel()
+	s := newStaffedSite(t)
+	op := s.operator(t)
+	s.raw(t, `insert into platform.clinics (id, slug, name, city, status, status_reason, plan)
+		select gen_random_uuid(), 'made-' || lpad(n::text, 3, '0'), 'Made ' || n, case when n % 2 = 0 then 'Nagpur' else 'Thane' end,
+		  case when n <= 3 then 'suspended' else 'active' end, case when n <= 3 then 'unpaid' else '' end, plan
+		from generate_series(1, 120) n, platform.clinics where slug = 'alpha'`)
+	for query, c := range map[string]struct{ has, lacks []string }{
+		"?q=ALPHA":                        {[]string{"Alpha Clinic", `value="ALPHA"`, "1 clinic"}, []string{"Beta Clinic"}},
+		"?q=made-007":                     {[]string{"Made 7 ", "1 clinic"}, []string{"Alpha Clinic"}},
+		"?q=nagpur&status=suspended":      {[]string{"Made 2 ", `name="status" value="suspended"`, "unpaid"}, []string{"Made 1 ", "Made 4 "}},
+		"?q=suspended":                    {[]string{"Made 1 ", "Made 2 ", "Made 3 ", "3 clinics"}, []string{"Made 4 "}},
+		"?q=nowhere":                      {[]string{"No clinic matches", "Show all"}, []string{"<table"}},
+		"?q=%25":                          {[]string{"No clinic matches"}, nil},
+		"?q=" + url.QueryEscape("' or 1"): {[]string{"No clinic matches"}, nil},
+		"?q=%ff%00":                       {[]string{"Alpha Clinic"}, nil},
+		"?status=%ff%00%27":               {[]string{"No clinic matches"}, nil},
+	} {
+		want(t, op.do("/platform/clinics"+query, nil), 200, c.has, c.lacks...)
+	}
+	// Pages of fifty, by key; every clinic on exactly one of them.
+	seen := map[string]int{}
+	at, pages := "/platform/clinics?q=made", 0
+	for next := regexp.MustCompile(`href="(/platform/clinics\?[^"]*after=[^"]*)"`); at != ""; pages++ {
+		w := op.do(at, nil)
+		want(t, w, 200, []string{"Made"})
+		for _, slug := range regexp.MustCompile(`made-\d{3}`).FindAllString(regexp.MustCompile(`(?s)<tbody.*</tbody>`).FindString(w.Body.String()), -1) {
+			seen[slug]++
+		}
+		if first := strings.Contains(w.Body.String(), "Back to the first page"); first != (pages > 0) {
+			t.Errorf("page %d has a way to the first: %v", pages+1, first)
+		}
+		if at = ""; next.MatchString(w.Body.String()) {
+			at = unescape(next.FindStringSubmatch(w.Body.String())[1])
+		}
+	}
+	if pages != 3 || len(seen) != 120 {
+		t.Errorf("%d clinics on %d pages", len(seen), pages)
+	}
+	for slug, n := range seen {
+		if n != 1 {
+			t.Errorf("%s stands %d times", slug, n)
+		}
+	}
+	s.raw(t, "delete from platform.clinics") // the sessions of operators hang on none
+	want(t, op.do("/platform/clinics", nil), 200, []string{"There is no clinic yet"}, "No clinic matches")
+	want(t, s.visitor().do("/?q=%ff%00al", nil), 200, nil)
 }

@@ -13,7 +13,9 @@ import (
 )
 
 const countClinicsPerStatus = `-- name: CountClinicsPerStatus :many
-select status, count(*)::integer as clinics from platform.clinics group by status order by status
+select c.status, count(*)::integer as clinics from platform.clinics c
+where $1::text = '' or strpos(lower(c.name || ' ' || c.slug || ' ' || c.city || ' ' || c.status), lower($1::text)) > 0
+group by c.status order by c.status
 `
 
 type CountClinicsPerStatusRow struct {
@@ -21,8 +23,9 @@ type CountClinicsPerStatusRow struct {
 	Clinics int32
 }
 
-func (q *Queries) CountClinicsPerStatus(ctx context.Context) ([]CountClinicsPerStatusRow, error) {
-	rows, err := q.db.Query(ctx, countClinicsPerStatus)
+// Of the clinics that the same fragment finds.
+func (q *Queries) CountClinicsPerStatus(ctx context.Context, fragment string) ([]CountClinicsPerStatusRow, error) {
+	rows, err := q.db.Query(ctx, countClinicsPerStatus, fragment)
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +54,7 @@ from platform.clinics c
 join platform.plans p on p.code = c.plan
 left join platform.activity a on a.clinic_id = c.id
 where ($1::text = '' or c.status = $1::text)
-  and ($2::text = '' or strpos(lower(c.name || ' ' || c.slug || ' ' || c.city), lower($2::text)) > 0)
+  and ($2::text = '' or strpos(lower(c.name || ' ' || c.slug || ' ' || c.city || ' ' || c.status), lower($2::text)) > 0)
   and (c.slug > $3::text)
 order by c.slug
 limit $4::integer

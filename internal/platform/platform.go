@@ -36,7 +36,7 @@ type Clinic struct {
 // Query says which clinics of the console are asked for.
 type Query struct {
 	Status string // empty for all
-	Text   string // part of a name, slug or city
+	Text   string // part of a name, slug, city or status
 	After  string // slug of the last one of the page before
 }
 
@@ -44,7 +44,7 @@ type Query struct {
 type Page struct {
 	Clinics []Clinic
 	More    bool
-	Counts  map[string]int // clinics of each status
+	Counts  map[string]int // clinics of each status that the text finds
 	Total   int
 }
 
@@ -58,7 +58,8 @@ func (s *Service) Clinics(ctx context.Context, q Query) (Page, error) {
 	var out Page
 	err := tenants.PlatformRead(ctx, s.db, func(ctx context.Context, tx *tenants.PlatformTx) error {
 		out = Page{Counts: map[string]int{}}
-		rows, err := tx.Q().ListClinicsForConsole(ctx, platformdb.ListClinicsForConsoleParams{State: q.Status, Fragment: strings.TrimSpace(q.Text),
+		fragment := strings.TrimSpace(q.Text)
+		rows, err := tx.Q().ListClinicsForConsole(ctx, platformdb.ListClinicsForConsoleParams{State: q.Status, Fragment: fragment,
 			After: q.After, AtMost: pageSize + 1})
 		if err != nil {
 			return err
@@ -69,7 +70,7 @@ func (s *Service) Clinics(ctx context.Context, q Query) (Page, error) {
 		for _, r := range rows {
 			out.Clinics = append(out.Clinics, clinicOf(r))
 		}
-		counts, err := tx.Q().CountClinicsPerStatus(ctx)
+		counts, err := tx.Q().CountClinicsPerStatus(ctx, fragment)
 		for _, c := range counts {
 			out.Counts[c.Status] = int(c.Clinics)
 			out.Total += int(c.Clinics)

@@ -45,12 +45,21 @@ func (s *Site) done(r *http.Request) ui.Notice {
 	return ui.Notice{}
 }
 
-func (s *Site) accountPage(r *http.Request) page.Account {
+func (s *Site) accountPage(r *http.Request) (page.Account, error) {
 	info, l := httpx.From(r.Context()), s.words(r)
 	who := info.Who
-	return page.Account{Shell: s.shell(r, "", l.T("account.title")), Base: base(r), Once: once(), PasswordOnce: once(), Say: s.done(r),
-		Facts:    []ui.Fact{{Label: l.T("staff.name"), Value: who.Actor.Name}, {Label: l.T("staff.role"), Value: page.RoleName(l, who.Actor.Role)}},
+	login, err := s.People.Login(r.Context())
+	if err != nil {
+		return page.Account{}, err
+	}
+	p := page.Account{Shell: s.shell(r, "", l.T("account.title")), Base: base(r), Once: once(), PasswordOnce: once(), Say: s.done(r),
+		Facts:    []ui.Fact{{Label: l.T("staff.name"), Value: who.Actor.Name}, {Label: l.T("staff.username"), Value: login.Username}},
 		Language: who.Lang, Theme: fallback(who.Theme, "auto"), Density: fallback(who.Density, "compact"), Keys: !who.NoKeys}
+	if login.Email != "" && login.Email != login.Username {
+		p.Facts = append(p.Facts, ui.Fact{Label: l.T("patient.email"), Value: login.Email})
+	}
+	p.Facts = append(p.Facts, ui.Fact{Label: l.T("staff.role"), Value: page.RoleName(l, who.Actor.Role)}, ui.Fact{Label: l.T("clinics.clinic"), Value: info.Clinic.Name})
+	return p, nil
 }
 
 func fallback(v, or string) string {
@@ -61,7 +70,11 @@ func fallback(v, or string) string {
 }
 
 func (s *Site) account(w http.ResponseWriter, r *http.Request) error {
-	return s.show(w, r, http.StatusOK, page.AccountPage(s.accountPage(r)))
+	p, err := s.accountPage(r)
+	if err != nil {
+		return err
+	}
+	return s.show(w, r, http.StatusOK, page.AccountPage(p))
 }
 
 func (s *Site) accountPost(w http.ResponseWriter, r *http.Request) error {
@@ -71,7 +84,10 @@ func (s *Site) accountPost(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return err
 		}
-		p := s.accountPage(r)
+		p, err := s.accountPage(r)
+		if err != nil {
+			return err
+		}
 		p.Errors, p.Shell.Failed = bad, true
 		p.Language, p.Theme, p.Density, p.Keys = in.Language, in.Theme, in.Density, in.SingleKeys
 		return s.show(w, r, status, page.AccountPage(p))
@@ -87,7 +103,10 @@ func (s *Site) passwordPost(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return err
 		}
-		p := s.accountPage(r)
+		p, err := s.accountPage(r)
+		if err != nil {
+			return err
+		}
 		p.Password, p.Shell.Failed = bad, true
 		return s.show(w, r, status, page.AccountPage(p))
 	}
@@ -155,6 +174,9 @@ func device(l *locale.Loc, agent string) string {
 
 // text is a field of the form that was sent, as Postgres can keep it: valid
 // UTF-8 without zero bytes.
-func text(r *http.Request, name string) string {
-	return strings.ReplaceAll(strings.ToValidUTF8(r.PostFormValue(name), ""), "\x00", "")
-}
+func text(r *http.Request, name string) string { return clean(r.PostFormValue(name)) }
+
+// asked is a parameter of the address, cleaned in the same way.
+func asked(r *http.Request, name string) string { return clean(r.URL.Query().Get(name)) }
+
+func clean(v string) string { return strings.ReplaceAll(strings.ToValidUTF8(v, ""), "\x00", "") }

@@ -30,7 +30,7 @@ const shortest = 2
 // home is the product's page with the clinic finder: names and cities only.
 func (s *Site) home(w http.ResponseWriter, r *http.Request) error {
 	l := s.words(r)
-	h := page.Home{Plain: s.plain(r, l.T("product.name")), Query: strings.TrimSpace(r.FormValue("q"))}
+	h := page.Home{Plain: s.plain(r, l.T("product.name")), Query: strings.TrimSpace(asked(r, "q"))}
 	h.Plain.Clinic.Name, h.Plain.Wide = l.T("product.name"), true
 	if len([]rune(h.Query)) >= shortest && len(h.Query) <= 100 {
 		found, err := s.Find(r.Context(), h.Query, 20)

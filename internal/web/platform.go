@@ -27,14 +27,13 @@ func (s *Site) platformDoor(w http.ResponseWriter, r *http.Request) error {
 
 // console lists the clinics to operators.
 func (s *Site) console(w http.ResponseWriter, r *http.Request) error {
-	q := r.URL.Query()
-	want := platform.Query{Status: q.Get("status"), Text: q.Get("q"), After: q.Get("after")}
+	want := platform.Query{Status: asked(r, "status"), Text: asked(r, "q"), After: asked(r, "after")}
 	got, err := s.Platform.Clinics(r.Context(), want)
 	if err != nil {
 		return err
 	}
 	info, l := httpx.From(r.Context()), s.words(r)
-	p := page.Clinics{Query: want.Text, Shown: l.N("clinics.shown", len(got.Clinics)),
+	p := page.Clinics{Query: want.Text, Status: want.Status, Shown: l.N("clinics.shown", len(got.Clinics)), All: consolePath, Filtered: want != platform.Query{},
 		Shell: ui.Shell{Title: l.T("clinics.title"), Clinic: ui.Clinic{Name: product, Home: "/platform"}, SignOut: "/platform/logout",
 			User: ui.User{Name: info.Who.Actor.Name, Role: page.RoleName(l, access.Platform)}, Deadline: info.Who.Deadline.UTC().Format(deadlineForm)}}
 	for _, c := range got.Clinics {
@@ -53,6 +52,9 @@ func (s *Site) console(w http.ResponseWriter, r *http.Request) error {
 		if n := got.Counts[st.code]; n > 0 || want.Status == st.code {
 			p.Tabs = append(p.Tabs, ui.Tab{Label: st.label, Count: n, Href: consoleAt(want.Text, st.code, ""), Current: want.Status == st.code})
 		}
+	}
+	if want.After != "" {
+		p.First = consoleAt(want.Text, want.Status, "")
 	}
 	if got.More {
 		p.Next = consoleAt(want.Text, want.Status, got.Clinics[len(got.Clinics)-1].Slug)

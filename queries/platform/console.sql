@@ -9,10 +9,13 @@ from platform.clinics c
 join platform.plans p on p.code = c.plan
 left join platform.activity a on a.clinic_id = c.id
 where (@state::text = '' or c.status = @state::text)
-  and (@fragment::text = '' or strpos(lower(c.name || ' ' || c.slug || ' ' || c.city), lower(@fragment::text)) > 0)
+  and (@fragment::text = '' or strpos(lower(c.name || ' ' || c.slug || ' ' || c.city || ' ' || c.status), lower(@fragment::text)) > 0)
   and (c.slug > @after::text)
 order by c.slug
 limit @at_most::integer;
 
 -- name: CountClinicsPerStatus :many
-select status, count(*)::integer as clinics from platform.clinics group by status order by status;
+-- Of the clinics that the same fragment finds.
+select c.status, count(*)::integer as clinics from platform.clinics c
+where @fragment::text = '' or strpos(lower(c.name || ' ' || c.slug || ' ' || c.city || ' ' || c.status), lower(@fragment::text)) > 0
+group by c.status order by c.status;

@@ -32,7 +32,7 @@ func admin() []sample {
 			return page.StaffFormPage(page.StaffForm{Shell: office(l, "/staff", l.T("staff.invite")), Base: base, Errors: ui.Errors{{Name: "email", Text: "Enter an email address"}}, V: page.StaffValues{Name: "Sneha Pawar", Role: "receptionist"}})
 		}},
 		{"account", func(l *locale.Loc) templ.Component {
-			return page.AccountPage(page.Account{Shell: office(l, "", l.T("account.title")), Base: base, Theme: "auto", Density: "compact", Keys: true, Facts: []ui.Fact{{Label: l.T("staff.username"), Value: "a.menon"}}})
+			return page.AccountPage(page.Account{Shell: office(l, "", l.T("account.title")), Base: base, Theme: "auto", Density: "compact", Keys: true, Facts: []ui.Fact{{Label: l.T("staff.name"), Value: "Anita Menon"}, {Label: l.T("staff.username"), Value: "a.menon"}, {Label: l.T("staff.role"), Value: l.T("role.nurse")}, {Label: l.T("clinics.clinic"), Value: "Northside Clinic"}}})
 		}},
 		{"sessions", func(l *locale.Loc) templ.Component {
 			return page.SessionsPage(page.Sessions{Shell: office(l, "", l.T("sessions.title")), Base: base, Rows: []page.Session{{ID: "1", Device: "Chrome, Windows", Address: "198.51.100.7", Began: l.DateTime(now), Seen: l.DateTime(now), Current: true}, {ID: "2", Device: "Safari, iPhone", Address: "203.0.113.9", Began: l.DateTime(now), Seen: l.DateTime(now)}}})
@@ -51,6 +51,11 @@ func admin() []sample {
 			return page.ClinicsPage(page.Clinics{Shell: s, Tabs: []ui.Tab{{Label: l.T("filter.all"), Count: 2, Href: "/platform/clinics", Current: true}}, Rows: []page.ClinicRow{
 				{Slug: "northside", Name: "Northside Clinic", City: "Pune", Plan: "Professional", Status: ui.Active, Staff: "9", Patients: "400", Storage: "1.2 GB", LastActive: l.DateTime(now)},
 				{Slug: "eastside", Name: "Eastside Clinic", City: "Nagpur", Plan: "Trial", Status: ui.Suspended, Reason: "Payment", Staff: "3", Patients: "12"}}})
+		}},
+		{"clinics-none", func(l *locale.Loc) templ.Component {
+			s := shell(l, access.Platform, "R. Operator", "", l.T("clinics.title"))
+			s.Clinic, s.Search, s.Nav = ui.Clinic{Name: "Cloister", Home: "/platform"}, "", nil
+			return page.ClinicsPage(page.Clinics{Shell: s, Query: "nagpur", Status: "trial", Filtered: true, All: "/platform/clinics", Tabs: []ui.Tab{{Label: l.T("filter.all"), Href: "/platform/clinics"}}})
 		}},
 		{"shut", func(l *locale.Loc) templ.Component {
 			return page.ShutPage(page.Shut{Plain: plain(l.T("shut.suspended")), Reason: "Payment failed twice", SignOut: base.At("/sign-out")})
