@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"net/http"
-	"path/filepath"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
@@ -13,7 +12,6 @@ import (
 	"github.com/cloister-health/cloister/internal/httpx"
 	"github.com/cloister-health/cloister/internal/identity"
 	"github.com/cloister-health/cloister/internal/keys"
-	"github.com/cloister-health/cloister/internal/mail"
 	"github.com/cloister-health/cloister/internal/patient"
 	"github.com/cloister-health/cloister/internal/pg"
 	"github.com/cloister-health/cloister/internal/platform"
@@ -58,13 +56,11 @@ func newApp(ctx context.Context, c config, h *health, metrics prometheus.Registe
 	if err != nil {
 		return nil, err
 	}
-	post, err := mail.Open(mail.Config{SMTP: string(c.SMTP), From: c.MailFrom, Folder: filepath.Join(c.State, "mail"), ShowLinks: c.Development, Log: log})
+	post, err := openMail(c, log)
 	if err != nil {
-		return nil, &configError{[]string{"CLOISTER_SMTP_URL or CLOISTER_MAIL_FROM: " + err.Error()}}
+		return nil, err
 	}
-	a.people, err = identity.New(identity.Config{DB: a.db, LinkKey: m.LinkKey(), BaseURL: c.baseURL(), Mail: post, Log: log,
-		Words: func(lang, key string, pairs ...any) string { return faces.Words.For(lang, nil).T(key, pairs...) }})
-	if err != nil {
+	if a.people, err = newPeople(c, m, a.db, post, faces.Words, log); err != nil {
 		return nil, err
 	}
 	patients := patient.NewService(a.db, keys.NewRing(m, nil))

@@ -25,7 +25,7 @@ import (
 // importFlags are what the command line says of an import.
 type importFlags struct {
 	clinic, media, report string
-	dryRun, json          bool
+	dryRun, json, send    bool
 }
 
 func newImport(env []string) *cobra.Command {
@@ -42,8 +42,9 @@ func newImport(env []string) *cobra.Command {
 
 The file is opened read-only and checked before anything else. Everything is
 written in one transaction; a second run finds what is there and writes
-nothing. No password is taken over: staff get invitations, which are made and
-not mailed. Every row of the file is accounted for in the reconciliation, by
+nothing. No password is taken over: staff get invitations, which are made and,
+with --send, mailed; run the command again with --send to mail those that wait.
+Every row of the file is accounted for in the reconciliation, by
 table, rule and row id; it holds no value of a row.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -54,6 +55,7 @@ table, rule and row id; it holds no value of a row.`,
 	cmd.Flags().StringVar(&f.media, "media", "", "media folder of the older system, for the logo")
 	cmd.Flags().StringVar(&f.report, "report", "", "write the reconciliation as JSON to this file")
 	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "do everything and undo it; the report is the same")
+	cmd.Flags().BoolVar(&f.send, "send", false, "mail the imported staff their invitations, those of earlier runs too")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print the reconciliation as JSON")
 	parent.AddCommand(cmd)
 	return parent
@@ -77,6 +79,9 @@ func importLegacy(cmd *cobra.Command, env []string, f importFlags, path string) 
 	if err != nil {
 		return err
 	}
+	if err := f.checkSend(c); err != nil {
+		return err
+	}
 	log, closeLog := newLog(c, cmd.ErrOrStderr())
 	defer closeLog() //nolint:errcheck // nothing is left to tell it to
 	out, err := openReport(f.report)
@@ -97,11 +102,21 @@ func importLegacy(cmd *cobra.Command, env []string, f importFlags, path string) 
 	if err != nil {
 		return err
 	}
-	report, err := legacy.Import(ctx, db, clinic, plan, legacy.Options{Media: f.media, DryRun: f.dryRun, Progress: progress(cmd.ErrOrStderr())})
+	people, err := openPost(c, m, db, log)
 	if err != nil {
 		return err
 	}
-	return tell(cmd.OutOrStdout(), out, f, filepath.Base(path), report)
+	defer people.Close()
+	told := progress(cmd.ErrOrStderr())
+	report, err := legacy.Import(ctx, db, clinic, plan, legacy.Options{Media: f.media, DryRun: f.dryRun, Progress: told})
+	if err != nil {
+		return err
+	}
+	var unsent error
+	if f.send {
+		unsent = sendLetters(ctx, people, clinic, &report.Letters, told)
+	}
+	return errors.Join(unsent, tell(cmd.OutOrStdout(), out, f, filepath.Base(path), report))
 }
 
 // tell writes the report's file and prints the reconciliation. The import is

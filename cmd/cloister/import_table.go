@@ -48,8 +48,16 @@ func printReconciliation(out io.Writer, file string, r legacy.Report) error {
 		printKinds(w, part.title, r, part.rows)
 	}
 	printSettings(w, r.Settings)
-	fmt.Fprintf(w, "\nInvitations\t%d of staff ready to send, %d waiting for a mail address, %d of patients\nPasswords\t%d imported\n",
+	fmt.Fprintf(w, "\nInvitations\t%d of staff with a mail address, %d without, %d of patients\nPasswords\t%d imported\n",
 		r.Result.InvitesReady, r.Result.InvitesWaiting, r.Result.LoginsToInvite, r.Result.Passwords)
+	switch l := r.Letters; {
+	case r.DryRun:
+		fmt.Fprintf(w, "Letters\t%d would wait to be sent\n", l.Waiting)
+	case l.Waiting > 0:
+		fmt.Fprintf(w, "Letters\t%d sent, %d wait: run the same command with --send, or send each from the page Staff of the clinic\n", l.Sent, l.Waiting)
+	default:
+		fmt.Fprintf(w, "Letters\t%d sent, none waits\n", l.Sent)
+	}
 	return w.Flush()
 }
 

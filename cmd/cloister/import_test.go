@@ -80,6 +80,69 @@ func TestImportLegacy(t *testing.T) {
 	}
 }
 
+// TestImportSendsWhenAsked: letters wait until somebody asks for them, go once,
+// and are made anew for whoever's link has lost its time.
+func TestImportSendsWhenAsked(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	env := []string{"CLOISTER_APP_URL=" + s.db.App, "CLOISTER_MASTER_KEY=" + base64.StdEncoding.EncodeToString(testkit.MasterKey),
+		"CLOISTER_STATE_DIR=" + s.folder, "CLOISTER_BASE_URL=https://clinics.example"}
+	try := func(env []string, args ...string) (int, string, string) {
+		var stdout, stderr strings.Builder
+		code := run(t.Context(), append([]string{"import", "legacy", "--clinic", "alpha", legacyFile("legacy.sqlite3")}, args...), env, &stdout, &stderr)
+		return code, stdout.String(), stderr.String()
+	}
+	letters := func() int {
+		files, err := filepath.Glob(filepath.Join(s.folder, "mail", "*.eml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(files)
+	}
+	for _, c := range []struct {
+		env  []string
+		args []string
+		code int
+		says string
+	}{
+		{env, []string{"--send", "--dry-run"}, exitUsage, "--send: a dry run sends nothing"},
+		{env[:3], []string{"--send"}, exitConfig, "CLOISTER_BASE_URL"},
+		{env, []string{"--dry-run"}, exitOK, "would wait to be sent"},
+		{env, nil, exitOK, "run the same command with --send"},
+	} {
+		if code, stdout, stderr := try(c.env, c.args...); code != c.code || !strings.Contains(stdout+stderr, c.says) {
+			t.Fatalf("%v: code %d, want %d and %q: %s%s", c.args, code, c.code, c.says, stdout, stderr)
+		}
+	}
+	if n := letters(); n != 0 {
+		t.Fatalf("%d letters went unasked", n)
+	}
+	made := ask1[int](t, s, "select count(*)::int from clinic_alpha.invitations where created_by = $1 and user_id is not null", legacy.CreatedBy())
+	// One has no time left, one was written to by the admin meanwhile.
+	s.raw(t, `with i as (select id, row_number() over (order by id) n from clinic_alpha.invitations where created_by like 'system:%' and user_id is not null and sent_at is null)
+		update clinic_alpha.invitations x set expires_at = case n when 1 then now() - interval '1 day' else x.expires_at end, sent_at = case n when 2 then now() end from i where i.id = x.id and n <= 2`)
+	code, stdout, stderr := try(env, "--send", "--json")
+	var r struct{ Letters legacy.Letters }
+	if err := json.Unmarshal([]byte(stdout), &r); code != exitOK || err != nil || r.Letters != (legacy.Letters{Sent: made - 1}) || letters() != made-1 {
+		t.Fatalf("code %d, %v, %+v of %d invitations, %d letters: %s", code, err, r.Letters, made, letters(), stderr)
+	}
+	if code, stdout, _ := try(env, "--send"); code != exitOK || !strings.Contains(stdout, "0 sent, none waits") || letters() != made-1 {
+		t.Errorf("again: code %d, %d letters: %s", code, letters(), stdout)
+	}
+	for _, letter := range s.letters(t, made-1) {
+		if !strings.Contains(letter, "https://clinics.example/clinic/alpha/password/") || !strings.Contains(letter, "7 days") {
+			t.Fatalf("letter:\n%s", letter)
+		}
+		want(t, s.visitor().do(linkIn(t, letter), nil), 200, []string{"Welcome, "})
+	}
+	// A letter that can't be sent stops nothing that is done, and waits.
+	s.raw(t, "update clinic_alpha.invitations set sent_at = null where created_by like 'system:%'")
+	code, stdout, stderr = try(append(env, "CLOISTER_SMTP_URL=smtp://127.0.0.1:1", "CLOISTER_MAIL_FROM=clinic@clinics.example"), "--send")
+	if code != exitFailed || !strings.Contains(stderr, "the import is done, and 0 of ") || !strings.Contains(stdout, "all tables") {
+		t.Errorf("without a mail server: code %d\n%s\n%s", code, stdout, stderr)
+	}
+}
+
 // TestImportBeforeAnyDatabase: a wrong file or flag needs none.
 func TestImportBeforeAnyDatabase(t *testing.T) {
 	t.Parallel()

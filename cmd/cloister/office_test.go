@@ -76,7 +76,7 @@ func TestStaffFromInvitationToTheEnd(t *testing.T) {
 	admin.twice(t, at+"/link", filled(t, admin.do(at, nil).Body.String(), "/link\""), at+"?done=link")
 	link = linkIn(t, s.letters(t, 2)[1])
 	want(t, s.visitor().do(link, nil), 200, []string{"Choose a new password"})
-	s.close(t.Context())
+	s.people.Close()
 	if n := len(s.letters(t, 2)); n != 2 {
 		t.Errorf("%d letters", n)
 	}

@@ -176,7 +176,7 @@ func TestPasswordResetByMail(t *testing.T) {
 	wantRedirect(t, old.do("/clinic/alpha/account", nil), "/clinic/alpha/login?next="+url.QueryEscape("/clinic/alpha/account"))
 	s.signedIn(t, "alpha", "doctor", newPassword)
 	s.signedIn(t, "beta", "doctor", betaPassword)
-	s.close(t.Context()) // waits for letters under way
+	s.people.Close() // waits for letters under way
 	if n := len(s.letters(t, 1)); n != 1 {
 		t.Errorf("%d letters, want one for the double click and none for nobody", n)
 	}

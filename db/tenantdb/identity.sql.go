@@ -373,6 +373,58 @@ func (q *Queries) ListSessionsOfUser(ctx context.Context, userID uuid.UUID) ([]L
 	return items, nil
 }
 
+const listUnsentInvitations = `-- name: ListUnsentInvitations :many
+select u.id, u.full_name, u.email::text as email, u.role,
+       coalesce((select i.id from invitations i where i.user_id = u.id and i.revoked_at is null and i.expires_at > now() + make_interval(mins => $1::integer)
+                 order by i.created_at desc, i.id desc limit 1), '00000000-0000-0000-0000-000000000000'::uuid)::uuid as invitation
+from users u
+where u.active and u.email is not null
+  and exists (select from invitations i where i.user_id = u.id and i.kind = 'invite' and i.revoked_at is null)
+  and not exists (select from invitations i where i.user_id = u.id and (i.sent_at is not null or i.used_at is not null or i.created_by <> $2))
+order by u.username, u.id
+`
+
+type ListUnsentInvitationsParams struct {
+	Minutes   int32
+	CreatedBy string
+}
+
+type ListUnsentInvitationsRow struct {
+	ID         uuid.UUID
+	FullName   string
+	Email      string
+	Role       string
+	Invitation uuid.UUID
+}
+
+// Under cloister_jobs: who has only invitations of this maker, none of them
+// sent or used. The all-zero id stands for none that still works long enough.
+func (q *Queries) ListUnsentInvitations(ctx context.Context, arg ListUnsentInvitationsParams) ([]ListUnsentInvitationsRow, error) {
+	rows, err := q.db.Query(ctx, listUnsentInvitations, arg.Minutes, arg.CreatedBy)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListUnsentInvitationsRow{}
+	for rows.Next() {
+		var i ListUnsentInvitationsRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.FullName,
+			&i.Email,
+			&i.Role,
+			&i.Invitation,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const markInvitationSent = `-- name: MarkInvitationSent :execrows
 update invitations set sent_at = now() where id = $1
 `

@@ -6,7 +6,14 @@
 // Matrix; none of them decides. Standard library only.
 package access
 
-import "sort"
+import (
+	"sort"
+	"time"
+)
+
+// InviteFor is how long a one-time link to a new account works, whoever made it:
+// a clinic's admin, the command line that makes a clinic, or an import.
+const InviteFor = 7 * 24 * time.Hour
 
 // Role is a person's part in a clinic; one role a user and clinic.
 type Role string

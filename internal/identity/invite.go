@@ -22,12 +22,9 @@ const (
 	KindReset  = "reset"
 )
 
-// How long a link works, whoever made it: an admin, the command line or an
-// import. docs/configuration.md says the same.
-const (
-	InviteFor = 7 * 24 * time.Hour
-	ResetFor  = time.Hour
-)
+// resetFor is how long a link to a new password works; docs/configuration.md
+// has it beside access.InviteFor.
+const resetFor = time.Hour
 
 // maxResets is how many links a person may ask for in an hour.
 const maxResets = 3
@@ -62,9 +59,9 @@ func newLink(ctx context.Context, tx *tenants.Tx, kind string, to Invitee) (Invi
 	if err != nil {
 		return Invitation{}, err
 	}
-	lasts := InviteFor
+	lasts := access.InviteFor
 	if kind == KindReset {
-		lasts = ResetFor
+		lasts = resetFor
 	}
 	by := string(tx.Actor.Kind) + ":" + tx.Actor.ID.String()
 	err = tx.Q().InsertInvitation(ctx, tenantdb.InsertInvitationParams{ID: id, Kind: kind, UserID: to.User, Email: to.Email,
@@ -137,7 +134,7 @@ func (s *Service) letter(c *tenants.Clinic, inv Invitation, link string) mail.Le
 	w := func(key string, pairs ...any) string { return s.words(lang, key, pairs...) }
 	subject, why, lasts := w("mail.reset.subject", "Clinic", c.Name), w("mail.reset.text", "Clinic", c.Name), w("mail.reset.lasts")
 	if inv.Kind == KindInvite {
-		subject, lasts = w("mail.invite.subject", "Clinic", c.Name), w("mail.invite.lasts", "N", int(InviteFor/(24*time.Hour)))
+		subject, lasts = w("mail.invite.subject", "Clinic", c.Name), w("mail.invite.lasts", "N", int(access.InviteFor/(24*time.Hour)))
 		why = w("mail.invite.text", "Clinic", c.Name, "Role", w("role."+string(inv.To.Role)))
 	}
 	text := w("mail.greeting", "Name", inv.To.Name) + "\n\n" + why + "\n\n" + link + "\n\n" + lasts + "\n\n" + w("mail.not_you") + "\n\n" + c.Name + "\n"

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -23,15 +22,19 @@ const (
 	numberSystem = "legacy.number"
 )
 
-// inviteFor is how long an invitation that an import made can be used.
-const inviteFor = 14 * 24 * time.Hour
-
 // Options say how to import.
 type Options struct {
 	Media    string                       // folder of the older system's files; empty: no logo
 	DryRun   bool                         // do everything, and then undo it
 	Progress func(what string, n, of int) // may be nil
 }
+
+func importer() tenants.Actor {
+	return tenants.Actor{Kind: access.System, ID: tenants.SystemID("import"), Role: access.Jobs}
+}
+
+// CreatedBy names the import as the maker of its invitations.
+func CreatedBy() string { return string(importer().Kind) + ":" + importer().ID.String() }
 
 // errDryRun undoes a transaction that was meant to be undone.
 var errDryRun = errors.New("legacy: a dry run ends here")
@@ -43,20 +46,25 @@ var errDryRun = errors.New("legacy: a dry run ends here")
 // Errors: Quota, when the clinic's plan allows less than the file brings;
 // Conflict, when another older clinic's file was imported before.
 func Import(ctx context.Context, db *tenants.DB, clinic *tenants.Clinic, p *Plan, o Options) (Report, error) {
-	actor := tenants.Actor{Kind: access.System, ID: tenants.SystemID("import"), Role: access.Jobs}
+	actor := importer()
 	ctx = tenants.WithScope(ctx, tenants.Scope{
 		Clinic: clinic, Actor: actor, RequestID: "import-" + p.File.SHA256[:min(16, len(p.File.SHA256))], Reason: "import of the older system's file",
 	})
 	var report Report
 	err := tenants.Write(ctx, db, func(ctx context.Context, tx *tenants.Tx) error {
 		w := &writer{
-			tx: tx, q: tx.Q(), plan: p, options: o, books: copyBooks(p.books), by: string(actor.Kind) + ":" + actor.ID.String(),
+			tx: tx, q: tx.Q(), plan: p, options: o, books: copyBooks(p.books), by: CreatedBy(),
 			users: map[int64]uuid.UUID{}, patients: map[int64]uuid.UUID{},
 		}
 		if err := w.run(ctx); err != nil {
 			return err
 		}
+		waiting, err := w.q.ListUnsentInvitations(ctx, tenantdb.ListUnsentInvitationsParams{CreatedBy: w.by})
+		if err != nil {
+			return fmt.Errorf("invitations: %w", err)
+		}
 		report = w.report(clinic.Slug)
+		report.Letters.Waiting = len(waiting)
 		if o.DryRun {
 			return errDryRun
 		}

@@ -22,6 +22,7 @@ type Report struct {
 	Tables   map[string]TableReport `json:"tables"`
 	Result   Result                 `json:"result"`
 	Settings Settings               `json:"settings"`
+	Letters  Letters                `json:"letters"`
 	Dangling []Dangling             `json:"dangling_references,omitempty"`
 	Rules    map[Kind]Rule          `json:"rules"` // those that applied
 }
@@ -58,6 +59,12 @@ type Settings struct {
 	Filled []string          `json:"filled,omitempty"` // settings that were empty
 	Kept   []string          `json:"kept,omitempty"`   // settings that had a value already
 	Left   map[string]string `json:"left,omitempty"`   // settings that couldn't be taken, with the reason
+}
+
+// Letters says what became of the imported staff's invitations.
+type Letters struct {
+	Waiting int `json:"waiting"` // made and not mailed
+	Sent    int `json:"sent"`    // mailed by this run
 }
 
 // Report adds the plan up.

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/cloister-health/cloister/db/tenantdb"
+	"github.com/cloister-health/cloister/internal/access"
 	"github.com/cloister-health/cloister/internal/patient"
 )
 
@@ -119,7 +120,7 @@ func (w *writer) logins(ctx context.Context) error {
 		whose := w.patients[l.Patient]
 		tasks = append(tasks, func(ctx context.Context, q *tenantdb.Queries) error {
 			err := q.InsertImportedInvitation(ctx, tenantdb.InsertImportedInvitationParams{
-				ID: newID(), PatientID: orNull(whose), CreatedBy: w.by, ExpiresAt: w.tx.Now.Add(inviteFor),
+				ID: newID(), PatientID: orNull(whose), CreatedBy: w.by, ExpiresAt: w.tx.Now.Add(access.InviteFor),
 			})
 			if err != nil {
 				return err

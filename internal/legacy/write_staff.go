@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/cloister-health/cloister/db/tenantdb"
+	"github.com/cloister-health/cloister/internal/access"
 )
 
 // staff makes the users that the clinic doesn't have yet and their invitations,
@@ -75,7 +76,7 @@ func (w *writer) user(ctx context.Context, s Staff) error {
 		return nil
 	}
 	return w.q.InsertImportedInvitation(ctx, tenantdb.InsertImportedInvitationParams{
-		ID: newID(), UserID: orNull(id), Email: s.Email, CreatedBy: w.by, ExpiresAt: w.tx.Now.Add(inviteFor),
+		ID: newID(), UserID: orNull(id), Email: s.Email, CreatedBy: w.by, ExpiresAt: w.tx.Now.Add(access.InviteFor),
 	})
 }
 

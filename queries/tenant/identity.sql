@@ -112,3 +112,15 @@ limit 1;
 -- name: IsOwnSession :one
 -- Whether a session, living or ended, is this person's.
 select exists (select from sessions where id = @id and user_id = @user_id::uuid)::boolean;
+
+-- name: ListUnsentInvitations :many
+-- Under cloister_jobs: who has only invitations of this maker, none of them
+-- sent or used. The all-zero id stands for none that still works long enough.
+select u.id, u.full_name, u.email::text as email, u.role,
+       coalesce((select i.id from invitations i where i.user_id = u.id and i.revoked_at is null and i.expires_at > now() + make_interval(mins => @minutes::integer)
+                 order by i.created_at desc, i.id desc limit 1), '00000000-0000-0000-0000-000000000000'::uuid)::uuid as invitation
+from users u
+where u.active and u.email is not null
+  and exists (select from invitations i where i.user_id = u.id and i.kind = 'invite' and i.revoked_at is null)
+  and not exists (select from invitations i where i.user_id = u.id and (i.sent_at is not null or i.used_at is not null or i.created_by <> @created_by))
+order by u.username, u.id;

@@ -31,9 +31,6 @@ type Created struct {
 	Invitation  uuid.UUID  `json:"-"`
 }
 
-// inviteFor is how long the first admin's link works.
-const inviteFor = 7 * 24 * time.Hour
-
 // rounds is how often a creation that lost a race looks again at what won.
 const rounds = 5
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/cloister-health/cloister/db/platformdb"
 	"github.com/cloister-health/cloister/db/tenantdb"
+	"github.com/cloister-health/cloister/internal/access"
 )
 
 // openingHours are those of most clinics: mornings and evenings, not on Sunday.
@@ -96,7 +97,7 @@ func (s *Service) first(ctx context.Context, id uuid.UUID, schema string, spec S
 		},
 		func(w writes) error {
 			return w.tenant.AddFirstInvitation(ctx, tenantdb.AddFirstInvitationParams{ID: invitation, UserID: uuid.NullUUID{UUID: admin, Valid: true},
-				Email: spec.AdminEmail, CreatedBy: by.actor(), ExpiresAt: time.Now().Add(inviteFor)})
+				Email: spec.AdminEmail, CreatedBy: by.actor(), ExpiresAt: time.Now().Add(access.InviteFor)})
 		},
 		func(w writes) error {
 			return w.platform.AddKeyset(ctx, platformdb.AddKeysetParams{ClinicID: id, Wrapped: wrapped})
