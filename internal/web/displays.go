@@ -163,7 +163,7 @@ func (s *Site) tvBoard(r *http.Request, wall visit.Wall) page.DisplayBoard {
 	l := s.words(r)
 	out := page.DisplayBoard{Updated: l.Time(wall.Now)}
 	for _, c := range wall.Cards {
-		card := page.DisplayCard{Doctor: c.Line.Name, Room: room(l, c.Line), Token: c.Token, Called: c.Fresh, Next: c.Next}
+		card := page.DisplayCard{Doctor: c.Line.Name, Room: room(l, c.Line), Token: c.Token, Called: c.Fresh, Call: c.Token + "/" + strconv.Itoa(c.Calls), Next: c.Next}
 		if card.Token == "" {
 			card.Token = "–"
 		}

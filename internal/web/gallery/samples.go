@@ -160,9 +160,9 @@ func refused(l *locale.Loc) page.Register {
 func display(l *locale.Loc) page.Display {
 	return page.Display{
 		Clinic: northside(), Clock: l.Time(now), Zone: "Asia/Kolkata", Notice: "Please wait until your token is shown", Local: mr("कृपया आपले टोकन दिसेपर्यंत थांबा"),
-		Refresh: Root + "/display",
+		Refresh: Root + "/display", Chime: true,
 		Board: page.DisplayBoard{Updated: l.Time(now), Next: mr("पुढील"), Cards: []page.DisplayCard{
-			{Doctor: "Dr. Kulkarni", Room: "Room 2", Token: "A-015", Called: true, Next: []string{"A-016", "A-017", "A-018"}},
+			{Doctor: "Dr. Kulkarni", Room: "Room 2", Token: "A-015", Called: true, Call: "A-015/1", Say: l.T("display.say", "Token", "A 15", "Place", "Dr. Kulkarni"), Next: []string{"A-016", "A-017", "A-018"}},
 			{Doctor: "Dr. Rao", Room: "Room 4", Token: "B-007", Next: []string{"B-009", "B-010"}},
 		}},
 	}

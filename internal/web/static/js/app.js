@@ -289,33 +289,52 @@
     const updated = $("[data-updated]");
     if (updated) updated.textContent = board.dataset.time;
     const cards = $$("[data-called]", board);
-    if (cards.length && $("[data-tv][data-chime]")) { chime(); cards.forEach(speak); }
+    announce(cards);
     setTimeout(() => cards.forEach((c) => c.classList.remove("is-called")), 20000);
   };
-  // A call is spoken once: the same card comes again with every change.
-  let spoken = "";
-  const speak = (card) => {
-    const text = card.dataset.say;
-    if (!text || text === spoken || !window.speechSynthesis) return;
-    spoken = text;
+  // Calls are announced by a chime and a voice where the clinic wants it. A
+  // browser may want a touch first: until then the page offers a button. Each
+  // call is announced once, though its card comes again with every change.
+  const sound = $("[data-sound]");
+  const announced = new Set();
+  let audio;
+  const announce = (cards) => {
+    const fresh = cards.filter((c) => c.dataset.say && !announced.has(c.dataset.call));
+    fresh.forEach((c) => announced.add(c.dataset.call));
+    if (!sound || !fresh.length || (audio && audio.state !== "running")) return;
+    chime();
+    fresh.forEach((c) => speak(c.dataset.say));
+  };
+  const speak = (text) => {
+    if (!window.speechSynthesis) return;
     const words = new SpeechSynthesisUtterance(text);
-    words.lang = document.documentElement.lang === "en" ? "en-IN" : document.documentElement.lang + "-IN";
+    const lang = root.lang, voices = speechSynthesis.getVoices();
+    words.lang = lang + "-IN";
+    words.rate = .9;
+    // A Hindi voice reads Marathi better than none.
+    words.voice = [lang, lang === "mr" ? "hi" : lang].map((l) => voices.find((v) => v.lang.startsWith(l))).find(Boolean) || null;
     speechSynthesis.speak(words);
   };
   const chime = () => {
-    try {
-      const audio = new AudioContext();
-      [[659, 0], [523, .35]].forEach(([freq, at]) => {
-        const tone = audio.createOscillator(), gain = audio.createGain();
-        tone.frequency.value = freq;
-        gain.gain.setValueAtTime(.25, audio.currentTime + at);
-        gain.gain.exponentialRampToValueAtTime(.001, audio.currentTime + at + .6);
-        tone.connect(gain).connect(audio.destination);
-        tone.start(audio.currentTime + at); tone.stop(audio.currentTime + at + .6);
-      });
-      setTimeout(() => audio.close(), 2000);
-    } catch { /* a screen without sound stays silent */ }
+    if (!audio) return;
+    [[659, 0], [523, .35]].forEach(([freq, at]) => {
+      const tone = audio.createOscillator(), gain = audio.createGain(), start = audio.currentTime + at;
+      tone.frequency.value = freq;
+      gain.gain.setValueAtTime(.25, start);
+      gain.gain.exponentialRampToValueAtTime(.001, start + .6);
+      tone.connect(gain).connect(audio.destination);
+      tone.start(start); tone.stop(start + .6);
+    });
   };
+  if (sound) {
+    const offer = () => { sound.hidden = !audio || audio.state === "running"; };
+    try {
+      audio = new AudioContext();
+      audio.addEventListener("statechange", offer);
+    } catch { /* a screen without a loudspeaker is silent */ }
+    sound.addEventListener("click", () => audio.resume().then(() => { offer(); chime(); }));
+    offer();
+  }
   const clock = $("[data-clock]");
   if (clock) {
     const opened = Date.now();
