@@ -97,3 +97,36 @@ export async function inspect(page, name, themes) {
 
 // active says where the focus is.
 export const active = (page) => page.evaluate(() => document.activeElement.id || document.activeElement.name || document.activeElement.tagName);
+
+// walk presses Tab through a page and tells where the focus is not seen: off
+// the screen, under a bar that stays, or without an outline.
+export async function walk(page, steps = 150) {
+  const wrong = [], met = new Set();
+  await page.evaluate(() => { document.activeElement.blur(); scrollTo(0, 0); });
+  for (let i = 0; i < steps; i++) {
+    await page.keyboard.press("Tab");
+    const at = await page.evaluate(() => {
+      const el = document.activeElement;
+      if (el === document.body) return null;
+      const r = el.getBoundingClientRect(), style = getComputedStyle(el);
+      const label = el.closest("label") || document.querySelector(`label[for="${el.id}"]`);
+      const inside = (low, high, most) => Math.min(Math.max((low + high) / 2, 1), most - 1);
+      // In its middle, or for what is larger than the screen near its start.
+      const points = [[inside(r.left, r.right, innerWidth), inside(r.top, r.bottom, innerHeight)], [inside(r.left, r.left + 16, innerWidth), inside(r.top, r.top + 16, innerHeight)]];
+      const top = document.elementFromPoint(...points[0]);
+      const seen = r.bottom > 0 && r.top < innerHeight && r.width > 0 && points.some((p) => {
+        const over = document.elementFromPoint(...p);
+        return over && (el.contains(over) || over.contains(el) || label?.contains(over));
+      });
+      window.tabbed ??= new WeakMap();
+      const again = window.tabbed.has(el);
+      window.tabbed.set(el, true);
+      return { what: `${el.tagName} ${el.id || el.textContent.trim().slice(0, 30)}`, seen: Boolean(seen), marked: style.outlineStyle !== "none" || style.boxShadow !== "none", again, over: top ? `${top.tagName}.${top.className}` : "" };
+    });
+    if (!at || at.again) return met.size > 5 ? wrong : [...wrong, `Tab met only ${met.size} places`];
+    met.add(at.what);
+    if (!at.seen) wrong.push(`${at.what} has the focus under ${at.over}`);
+    if (!at.marked) wrong.push(`${at.what} shows no focus`);
+  }
+  return wrong;
+}

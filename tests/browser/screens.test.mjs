@@ -1,0 +1,184 @@
+// Every screen of the service as its people meet it, also in error, empty and
+// open states: in both themes and two widths free of accessibility failures,
+// policy violations, console errors and sideways scrolling; within the budgets
+// for size; and with no link that leads nowhere.
+import assert from "node:assert/strict";
+import { gzipSync } from "node:zlib";
+import { after, before, describe, test } from "node:test";
+import { inspect, launch, open, refused, walk } from "./browser.mjs";
+import { clinic, screenLink, signIn } from "./people.mjs";
+
+let browser, screen;
+const sessions = {};
+before(async () => {
+  browser = await launch();
+  const people = { desk: "northside/kavita", doctor: "northside/sameer", admin: "northside/admin", operator: "platform", hindi: "southside/pooja" };
+  await Promise.all(Object.entries(people).map(async ([as, who]) => { sessions[as] = await signIn(browser, who); }));
+  screen = await screenLink(browser, sessions.desk);
+});
+after(async () => { await browser?.close(); });
+
+// follow opens what a link on the page leads to.
+const follow = (selector, beyond = "") => async (page) => {
+  const href = await page.locator(selector).first().getAttribute("href");
+  await page.goto(href.split("?")[0] + beyond);
+};
+const send = (fields, form = "main form[method=post]") => async (page) => {
+  refused(page, 401, 409, 422);
+  for (const [name, value] of Object.entries(fields)) await page.fill(`${form} [name=${name}]`, value);
+  await page.locator(`${form} [data-submit], ${form} button[type=submit]`).last().click();
+  await page.locator(".error-summary").first().waitFor();
+};
+const missing = (page) => refused(page, 403, 404);
+const then = (...steps) => async (page) => { for (const s of steps) await s(page); };
+const patient = follow(".table [data-open]");
+
+// screens of one visitor: a name, where it is, and what is done there first.
+// What must be said before the page opens stands in early.
+const screens = {
+  nobody: [
+    ["home", "/"], ["home-found", "/?q=pune"], ["sign-in", clinic + "/login"],
+    ["sign-in refused", clinic + "/login", send({ username: "nobody", password: "wrong-password-1" })],
+    ["forgot", clinic + "/forgot"], ["operator sign-in", "/platform/login"], ["not found", "/nowhere", null, missing], ["no such clinic", "/clinic/nowhere/login", null, missing],
+    ["link that is over", clinic + "/password/abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQ", null, missing],
+  ],
+  desk: [
+    ["queue", "/queue"], ["queue, of one state", "/queue?state=done"], ["queue, nothing matches", "/queue?state=cancelled&doctor=00000000-0000-0000-0000-000000000000"],
+    ["register", "/register"], ["register refused", "/register", send({ phone: "98", name: "" })],
+    ["search", "/queue", async (page) => {
+      await page.keyboard.press("/");
+      await page.keyboard.type("kulkarni");
+      await page.locator("#patient-search-list [role=option]").first().waitFor();
+      await page.keyboard.press("ArrowDown");
+    }],
+    ["help", "/queue", (page) => page.keyboard.press("?")],
+    ["patients", "/patients"], ["patients, one found", "/patients?q=ramesh"], ["patients, none", "/patients?q=qqqqqqq"], ["patients, second page", "/patients", follow(".pager a")],
+    ["patient", "/patients", patient], ["patient edited", "/patients", then(patient, (page) => page.goto(page.url() + "/edit"))],
+    ["edit refused", "/patients", then(patient, (page) => page.goto(page.url() + "/edit"), send({ phone: "98", pin: "1" }))],
+    ["new patient", "/patients/new"], ["merge", "/patients", then(patient, (page) => page.goto(page.url() + "/merge"))],
+    ["merge compared", "/patients", async (page) => {
+      const [one, two] = await page.$$eval(".table [data-open]", (all) => all.slice(0, 2).map((a) => a.pathname));
+      await page.goto(`${one}/merge?other_id=${two.split("/").pop()}`);
+    }],
+    ["check-in", "/patients", follow("td.act a")],
+    ["visit", "/queue", follow("td.act a")], ["slip", "/queue", follow("td.act a", "/slip")], ["slip, narrow", "/queue", then(follow("td.act a", "/slip"), (page) => page.locator(".actions a").nth(1).click())],
+    ["a patient's own link", "/queue", then(follow("td.act a", "/slip"), async (page) => page.goto((await page.getAttribute(".slip-qr", "src")).replace("/qr.png", "")))],
+    ["visits", "/visits"], ["visits of a year", "/visits?from=01/01/2026&to=31/12/2026&q=ramesh"], ["visits refused", "/visits?from=99/99/2026", null, (page) => refused(page, 422)],
+    ["displays", "/displays"], ["displays refused", "/displays", send({ name: "" }, "main form:has([name=lines])")],
+    ["account", "/account"], ["sessions", "/account/sessions"], ["forbidden", "/settings", null, missing], ["not found inside", "/nowhere", null, missing],
+  ],
+  doctor: [["my queue", "/my-queue"], ["queue of a doctor", "/queue"], ["medical edit", "/patients", then(patient, (page) => page.goto(page.url() + "/edit"))]],
+  admin: [
+    ["dashboard", "/dashboard"], ["staff", "/staff"], ["invite", "/staff/invite"], ["invite refused", "/staff/invite", send({ name: "" })], ["member of staff", "/staff", follow("td.act a")],
+    ["settings", "/settings"], ["settings: work", "/settings/work"], ["settings: hours", "/settings/hours"], ["settings: departments", "/settings/departments"], ["settings: branding", "/settings/branding"],
+    ["patient with its readers", "/patients", patient],
+  ],
+  operator: [["clinics", "/platform/clinics"]],
+  screen: [["display", ""]],
+  hindi: [["queue in Hindi", "/queue"], ["patients in Hindi", "/patients"], ["visits in Hindi", "/visits"]],
+};
+const root = { nobody: "", desk: clinic, doctor: clinic, admin: clinic, operator: "", hindi: "/clinic/southside" };
+
+// tour opens each screen of a visitor and hands the page over.
+async function tour(who, size, see) {
+  const page = await open(browser, { size, session: sessions[who] });
+  for (const [name, path, act, early] of screens[who]) {
+    page.answers = [];
+    await early?.(page);
+    const at = who === "screen" ? screen : root[who] + path;
+    try {
+      await page.goto(at);
+      await act?.(page);
+    } catch (e) {
+      throw new Error(`${name} (${at}): ${e.message}`, { cause: e });
+    }
+    await see(page, `${name} at ${size}:`);
+  }
+  await page.context().close();
+}
+
+// What the tours find on their way and later tests look at.
+const links = new Map(); // one of each kind: ids and queries don't count
+const budgets = [];
+const zip = (text) => gzipSync(text, { level: 9 }).length / 1024;
+
+async function weigh(page, name) {
+  const nodes = await page.evaluate(() => document.querySelectorAll("*").length);
+  const html = zip(await page.content());
+  if (nodes > 1500) budgets.push(`${name} ${nodes} nodes`);
+  if (html > 50) budgets.push(`${name} ${html.toFixed(1)} KB of HTML`);
+}
+
+async function collect(page, who, name) {
+  for (const href of await page.$$eval("a[href]:not([href^='#'])", (all) => all.map((a) => a.href))) {
+    const kind = who + new URL(href).pathname.replace(/[0-9a-f]{8}-[0-9a-f-]{27}/g, "ID");
+    if (!links.has(kind)) links.set(kind, { who, href, name });
+  }
+}
+
+describe("screens", { concurrency: 2 }, () => {
+  for (const who of Object.keys(screens)) {
+    for (const size of ["wide", "phone"]) {
+      test(`${who} at ${size}`, async () => {
+        const wrong = [];
+        await tour(who, size, async (page, name) => {
+          wrong.push(...await inspect(page, name));
+          if (!(await page.title()).trim()) wrong.push(name + " has no title");
+          if (size === "wide") {
+            await weigh(page, name);
+            await collect(page, who, name);
+          }
+        });
+        assert.deepEqual(wrong, []);
+      });
+    }
+  }
+});
+
+describe("all screens together", { concurrency: 2 }, () => {
+  test("keep their budgets", async () => {
+    assert.deepEqual(budgets, []);
+    // A first visit of the heaviest screen, with nothing in the cache.
+    const page = await open(browser, { session: sessions.desk });
+    const got = [];
+    page.on("response", (r) => got.push(r));
+    await page.goto(clinic + "/queue", { waitUntil: "load" });
+    await page.waitForTimeout(300);
+    const sum = async (type) => {
+      let kb = 0;
+      for (const r of got.filter((r) => r.request().resourceType() === type)) kb += zip(await r.body());
+      return kb;
+    };
+    const [js, css] = [await sum("script"), await sum("stylesheet")];
+    console.log(`the queue: ${got.length} requests, ${js.toFixed(1)} KB of script, ${css.toFixed(1)} KB of styles, compressed`);
+    assert.ok(js > 0 && js <= 30, `${js} KB of script`);
+    assert.ok(css > 0 && css <= 20, `${css} KB of styles`);
+    assert.ok(got.length <= 12, `${got.length} requests: ${got.map((r) => r.url()).join(" ")}`);
+    await page.context().close();
+  });
+
+  test("have no link that leads nowhere", async () => {
+    assert.ok(links.size > 40, `${links.size} links`);
+    const wrong = [], pages = {};
+    for (const { who, href, name } of links.values()) {
+      pages[who] ??= await open(browser, { session: sessions[who] });
+      const answer = await pages[who].request.get(href, { headers: { Accept: "text/html" } });
+      if (answer.status() >= 400) wrong.push(`${name} ${href} answers ${answer.status()}`);
+    }
+    for (const page of Object.values(pages)) await page.context().close();
+    assert.deepEqual(wrong, []);
+  });
+
+  for (const size of ["wide", "phone"]) {
+    test(`can be walked by Tab with the focus in sight at ${size}`, async () => {
+      const wrong = [];
+      const page = await open(browser, { size, session: sessions.desk });
+      for (const path of ["/queue", "/patients/new", "/visits", "/displays"]) {
+        await page.goto(clinic + path);
+        wrong.push(...(await walk(page)).map((w) => `${path} at ${size}: ${w}`));
+      }
+      await page.context().close();
+      assert.deepEqual(wrong, []);
+    });
+  }
+});
