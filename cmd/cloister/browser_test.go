@@ -16,6 +16,10 @@ import (
 func TestBrowser(t *testing.T) {
 	t.Parallel()
 	db := testkit.New(t)
+	// The test world's operator has no password; the demo makes one who has.
+	if _, err := testkit.Conn(t, db.Admin).Exec(t.Context(), "delete from platform.operators where email = $1", demo.OperatorEmail); err != nil {
+		t.Fatal(err)
+	}
 	p := begin(t, []string{
 		"DATABASE_URL=" + db.Admin, "CLOISTER_MASTER_KEY=" + base64.StdEncoding.EncodeToString(testkit.MasterKey), "CLOISTER_STATE_DIR=" + t.TempDir(),
 		"PORT=0", "CLOISTER_POOL_CONNECTIONS=8", "CLOISTER_TRUSTED_PROXIES=127.0.0.0/8",

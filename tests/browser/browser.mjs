@@ -21,7 +21,7 @@ export async function launch() {
 // somebody makes an address of its own for a context, since the service limits
 // how often one address may try to sign in.
 let visitors = 0;
-const somebody = () => `198.51.100.${1 + (visitors++ % 250)}`;
+const somebody = () => `198.18.${process.pid % 256}.${1 + (visitors++ % 250)}`;
 
 // open makes a page that remembers what must not happen on it. session is the
 // storage state of somebody who signed in.
@@ -30,7 +30,7 @@ export async function open(browser, { size = "wide", script = true, scheme = "li
     viewport: sizes[size], isMobile: size === "phone", hasTouch: size === "phone", javaScriptEnabled: script, colorScheme: scheme, baseURL: base,
     bypassCSP: false, storageState: session, extraHTTPHeaders: { "X-Forwarded-For": somebody() },
   });
-  context.setDefaultTimeout(15000);
+  context.setDefaultTimeout(45000); // other packages are tested meanwhile, on the same cores
   const page = await context.newPage();
   page.faults = [];
   if (script) {

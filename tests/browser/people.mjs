@@ -21,7 +21,9 @@ export async function fillSignIn(page, user) {
   await page.fill("[name=username], [name=email]", user);
   await page.fill("[name=password]", password);
   await page.click("main form button[type=submit]");
-  await page.waitForURL((url) => !url.pathname.endsWith("/login"));
+  await page.waitForURL((url) => !url.pathname.endsWith("/login")).catch(async (e) => {
+    throw new Error(`${user} is not signed in: ${await page.textContent("main")}`, { cause: e });
+  });
 }
 
 // A family name that nobody else has, so that no form warns of namesakes, also

@@ -13,7 +13,7 @@ const sessions = {};
 before(async () => {
   browser = await launch();
   const people = { desk: "northside/kavita", doctor: "northside/sameer", admin: "northside/admin", operator: "platform", hindi: "southside/pooja" };
-  await Promise.all(Object.entries(people).map(async ([as, who]) => { sessions[as] = await signIn(browser, who); }));
+  for (const [as, who] of Object.entries(people)) sessions[as] = await signIn(browser, who);
   screen = await screenLink(browser, sessions.desk);
 });
 after(async () => { await browser?.close(); });
@@ -29,7 +29,7 @@ const send = (fields, form = "main form[method=post]") => async (page) => {
   await page.locator(`${form} [data-submit], ${form} button[type=submit]`).last().click();
   await page.locator(".error-summary").first().waitFor();
 };
-const missing = (page) => refused(page, 403, 404);
+const missing = (page) => refused(page, 403, 404, 410);
 const then = (...steps) => async (page) => { for (const s of steps) await s(page); };
 const patient = follow(".table [data-open]");
 

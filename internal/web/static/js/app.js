@@ -252,7 +252,7 @@
 
   // The live board: rows change at once unless the reader is among them.
   let changes = 0;
-  const refreshBoard = () => { changes = 0; const b = $("#board"); if (b) htmx.trigger(b, "refresh"); };
+  const refreshBoard = () => { changes = 0; const feed = $("[data-refresh]"); if (feed) htmx.trigger(feed, "refresh"); };
   const inBoard = () => {
     const wrap = $("#board [data-rows]");
     return !!wrap && (wrap.matches(":hover") || (wrap.contains(document.activeElement) && document.activeElement !== wrap));
