@@ -62,7 +62,7 @@ type name struct {
 func newNames(db *DB) *names { return &names{db: db, known: map[string]name{}} }
 
 func (n *names) find(ctx context.Context, slug string) (*Clinic, Outcome, error) {
-	if slug == "" || len(slug) > maxSlug {
+	if !slugLike(slug) {
 		return nil, Unknown, nil
 	}
 	now := time.Now()
@@ -90,6 +90,17 @@ func (n *names) find(ctx context.Context, slug string) (*Clinic, Outcome, error)
 		n.known[slug] = name{c, o, now.Add(ttl)}
 	}
 	return c, o, nil
+}
+
+// slugLike reports what could be a slug: small letters, digits and hyphens. Any
+// other text is nobody's, and Postgres would refuse some of it with an error.
+func slugLike(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' {
+			return false
+		}
+	}
+	return s != "" && len(s) <= maxSlug
 }
 
 // forget drops a clinic's names, and the unknown ones: one of them may be its

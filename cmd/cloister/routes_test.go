@@ -37,7 +37,7 @@ type site struct {
 	client atomic.Uint32
 }
 
-func newSite(t *testing.T) *site {
+func newSite(t testing.TB) *site {
 	t.Helper()
 	s := &site{db: testkit.New(t), folder: t.TempDir()}
 	for _, c := range []testkit.Clinic{testkit.Alpha, testkit.Beta} {

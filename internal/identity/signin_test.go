@@ -1,6 +1,7 @@
 package identity_test
 
 import (
+	"crypto/sha256"
 	"encoding/base64"
 	"net/http"
 	"net/http/httptest"
@@ -204,11 +205,19 @@ func FuzzCookie(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, v string) {
-		r := httptest.NewRequest(http.MethodGet, "/", nil)
-		r.Header.Set("Cookie", identity.CookieName+"="+v)
-		for _, h := range identity.TokensOf(r, identity.CookieName) {
-			if h == [32]byte{} {
-				t.Error("an empty hash")
+		for _, name := range []string{identity.CookieName, identity.OperatorCookie} {
+			r := httptest.NewRequest(http.MethodGet, "/", nil)
+			r.Header.Set("Cookie", strings.Repeat(name+"="+v+"; ", 5))
+			hashes := identity.TokensOf(r, name)
+			if len(hashes) > 3 {
+				t.Errorf("%d tokens are looked at", len(hashes))
+			}
+			for _, h := range hashes {
+				// Only one spelling of a token counts.
+				raw, err := base64.RawURLEncoding.DecodeString(strings.Trim(r.CookiesNamed(name)[0].Value, `"`))
+				if err != nil || len(raw) != 32 || h != sha256.Sum256(raw) || base64.RawURLEncoding.EncodeToString(raw) != r.CookiesNamed(name)[0].Value {
+					t.Errorf("%q is believed", v)
+				}
 			}
 		}
 	})
