@@ -36,7 +36,8 @@ const (
 		` (select count(*) from pg_catalog.pg_cursors where name <> ''),` +
 		` pg_catalog.pg_my_temp_schema()::bigint,` +
 		` (select count(*) from pg_catalog.pg_locks where locktype = 'advisory' and pid = pg_catalog.pg_backend_pid()),` +
-		` (select count(*) from pg_catalog.pg_prepared_statements where from_sql),` +
+		` (select count(*) filter (where from_sql) + 4 - count(*) filter (where name in ('begin', 'commit', 'rollback', 'scope') and not from_sql)` +
+		`  from pg_catalog.pg_prepared_statements),` +
 		` (select count(*) from pg_catalog.pg_listening_channels())`
 )
 
@@ -53,7 +54,6 @@ const (
 	stCommit   = "commit"
 	stRollback = "rollback"
 	stScope    = "scope"
-	stResidue  = "residue"
 	stMayAsk   = "may_ask"
 	stMemory   = "memory"
 )
@@ -161,9 +161,8 @@ func (db *DB) dial(ctx context.Context) (*conn, error) {
 	c.pl.SendPrepare(stCommit, "commit", nil)
 	c.pl.SendPrepare(stRollback, "rollback", nil)
 	c.pl.SendPrepare(stScope, sqlScope, []uint32{uint32(text), uint32(text), uint32(text), uint32(text), uint32(text), uint32(text)})
-	c.pl.SendPrepare(stResidue, sqlResidue, nil)
 	c.pl.SendPrepare(stMayAsk, sqlMayAsk, nil)
-	for range 6 {
+	for range 5 {
 		c.owe(replyCommand, nil)
 	}
 	c.pl.SendQueryPrepared(stMayAsk, nil, nil, nil)

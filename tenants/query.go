@@ -80,6 +80,9 @@ func (t *txn) queueOnce(sql string, mode pgx.QueryExecMode, args []any, kind rep
 	if mode != pgx.QueryExecModeExec {
 		return closed("only pgx.QueryExecModeExec may be asked for")
 	}
+	if !isStatement(sql) {
+		return closed("a text that neither reads nor changes rows was refused")
+	}
 	c := t.c
 	if err := c.eqb.Build(c.types, nil, args); err != nil {
 		return err
@@ -97,6 +100,9 @@ func (t *txn) queueOnce(sql string, mode pgx.QueryExecMode, args []any, kind rep
 func (t *txn) describe(sql string) (*text, error) {
 	if x := t.db.texts.get(sql); x != nil {
 		return x, nil
+	}
+	if !isStatement(sql) {
+		return nil, closed("a text that neither reads nor changes rows was refused")
 	}
 	t.begin()
 	c := t.c
@@ -235,7 +241,7 @@ func (tx *Tx) RecordView(ctx context.Context, entity string, id, patient uuid.UU
 // Notify tells everyone who listens to the clinic that something of a topic has
 // changed, when the transaction commits. Ids only: payloads are no secret.
 func (tx *Tx) Notify(_ context.Context, topic string, id uuid.UUID) error {
-	return tx.enqueue(`select pg_catalog.pg_notify('cloister', $1)`, tx.Clinic.ID.String()+":"+topic+":"+id.String())
+	return tx.enqueue(`select platform.tell($1, $2)`, topic, id)
 }
 
 // Later gives the clinic's queries in a form that waits for nothing: an Exec is

@@ -33,10 +33,11 @@ func (c *conn) due() bool {
 }
 
 // residue sends the full check; it runs outside any transaction, so a sync goes
-// before it and one after.
+// before it and one after. It goes as a text: a prepared statement has a name,
+// under which something else might have been left.
 func (c *conn) residue() {
 	c.checked = time.Now()
-	c.pl.SendQueryPrepared(stResidue, nil, nil, nil)
+	c.pl.SendQueryParams(sqlResidue, nil, nil, nil, nil)
 	c.owe(replyResidue, nil)
 	if c.asksMem {
 		c.pl.SendQueryPrepared(stMemory, nil, nil, nil)

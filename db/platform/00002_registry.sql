@@ -263,7 +263,10 @@ begin
     where s.state = 'assigned'
       and (c.slug = wanted
            or c.id = (select o.clinic_id from platform.old_slugs o where o.slug = wanted))
-      and c.status not in ('pending', 'archived', 'deleted');
+      and c.status not in ('pending', 'archived', 'deleted')
+    -- Whoever has the name now goes before whoever had it.
+    order by c.slug <> wanted
+    limit 1;
 end
 $$;
 

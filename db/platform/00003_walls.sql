@@ -553,6 +553,21 @@ begin
 end
 $$;
 
+-- tell says to every service that something of the signed clinic has changed.
+-- pg_notify itself is not the staff roles' (db/server/01_database.sql), or one clinic
+-- could empty another's caches as often as it liked.
+create function platform.tell(topic text, id uuid) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  clinic uuid := platform.current_clinic();
+begin
+  if clinic is null or topic !~ '^[a-z_]{1,30}$' then
+    raise exception 'an event needs a signed clinic and a topic' using errcode = '42501';
+  end if;
+  perform pg_notify('cloister', clinic || ':' || topic || ':' || coalesce(id::text, ''));
+end
+$$;
+
 -- gate_session finds a living session of the signed clinic by its token's hash.
 create function platform.gate_session(hash bytea)
 returns table (session_id uuid, user_id uuid, patient_id uuid, role text, full_name text, language text, theme text, density text,
@@ -573,13 +588,16 @@ begin
     left join %1$I.users u on u.id = s.user_id
     left join %1$I.patients p on p.id = s.patient_id
     where s.token_hash = $1 and s.revoked_at is null
-      and s.last_seen_at > now() - make_interval(mins => c.session_idle_minutes)
+      -- A time to come is nobody's last sign of life, and would never grow old.
+      and s.last_seen_at > now() - make_interval(mins => c.session_idle_minutes) and s.last_seen_at < now() + interval '1 minute'
       and (u.id is null or u.active)$q$, home) using hash;
 end
 $$;
 
 -- gate_signin gives what a sign-in needs to verify a password, and counts the
 -- try before it is judged: after five the account rests, each time for longer.
+-- The exponent is bounded: tries made while the account rests are counted, too,
+-- and some forty of them would else overflow the interval and shut it for good.
 create function platform.gate_signin(login text)
 returns table (user_id uuid, role text, password_hash text, active boolean, locked_until timestamptz)
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -595,18 +613,31 @@ begin
     set failed_attempts = u.failed_attempts + 1,
         locked_until = case when u.locked_until > now() then u.locked_until
                             when u.failed_attempts + 1 >= 5
-                            then now() + least(interval '15 minutes', interval '30 seconds' * power(2, u.failed_attempts + 1 - 5)) end
+                            then now() + least(interval '15 minutes', interval '30 seconds' * power(2, least(u.failed_attempts + 1 - 5, 5))) end
     from %1$I.users was
     where was.id = u.id and (u.username = $1 or u.email = $1)
     returning u.id, u.role, u.password_hash, u.active, was.locked_until$q$, home) using lower(btrim(login));
 end
 $$;
 
--- The same two doors for operators of the platform.
+-- at_platform_gate tells whether the scope is the gate's own, signed for no clinic.
+create function platform.at_platform_gate() returns boolean
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+  return current_setting('app.clinic_id', true) = '' and coalesce(platform.current_actor() like 'gate:%', false);
+end
+$$;
+
+-- The same two doors for operators of the platform. They have no clinic, so
+-- they are asked under a signed gate without one: the role alone, which any
+-- session of the service may take, opens nothing.
 create function platform.gate_operator_session(hash bytea)
 returns table (session_id uuid, operator_id uuid, full_name text, language text, theme text, last_seen_at timestamptz)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 begin
+  if not platform.at_platform_gate() then
+    return;
+  end if;
   return query
     select s.id, o.id, o.full_name, o.language, o.theme, s.last_seen_at
     from platform.operator_sessions s join platform.operators o on o.id = s.operator_id
@@ -618,12 +649,15 @@ create function platform.gate_operator_signin(login text)
 returns table (operator_id uuid, password_hash text, active boolean, locked_until timestamptz)
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
+  if not platform.at_platform_gate() then
+    return;
+  end if;
   return query
     update platform.operators u
     set failed_attempts = u.failed_attempts + 1,
         locked_until = case when u.locked_until > now() then u.locked_until
                             when u.failed_attempts + 1 >= 5
-                            then now() + least(interval '15 minutes', interval '30 seconds' * power(2, u.failed_attempts + 1 - 5)) end
+                            then now() + least(interval '15 minutes', interval '30 seconds' * power(2, least(u.failed_attempts + 1 - 5, 5))) end
     from platform.operators was
     where was.id = u.id and u.email = lower(btrim(login))
     returning u.id, u.password_hash, u.active, was.locked_until;
@@ -738,6 +772,8 @@ begin
   grant execute on function platform.current_operator_id() to cloister_platform, cloister_gate;
   grant execute on function platform.record_view(text, uuid, uuid)
     to cloister_clinic_admin, cloister_doctor, cloister_nurse, cloister_receptionist, cloister_lab_technician, cloister_patient, cloister_jobs;
+  grant execute on function platform.tell(text, uuid)
+    to cloister_clinic_admin, cloister_doctor, cloister_nurse, cloister_receptionist, cloister_lab_technician, cloister_patient, cloister_jobs;
   grant execute on function platform.search_patients(text, text, text, text, integer)
     to cloister_clinic_admin, cloister_doctor, cloister_nurse, cloister_receptionist, cloister_lab_technician, cloister_jobs;
   grant execute on function platform.reserve_patients(text, integer) to cloister_jobs;
@@ -752,6 +788,6 @@ $grants$;
 drop trigger trail on platform.clinics;
 drop trigger keep on platform.trail;
 drop function platform.search_patients, platform.word_query, platform.gate_operator_signin, platform.gate_operator_session, platform.gate_signin, platform.gate_session,
-  platform.bump, platform.record_move, platform.move_visit, platform.number_token, platform.learn_words, platform.reserve_patients, platform.number_patient, platform.count_user,
+  platform.tell, platform.at_platform_gate, platform.bump, platform.record_move, platform.move_visit, platform.number_token, platform.learn_words, platform.reserve_patients, platform.number_patient, platform.count_user,
   platform.quota_kind, platform.take_quota, platform.next_number, platform.clinic_today, platform.check_walls, platform.record_registry_change,
   platform.record_view, platform.record_change, platform.trail_row, platform.refuse_change, platform.protect, platform.make_schema cascade;

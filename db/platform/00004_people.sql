@@ -47,7 +47,7 @@ begin
     set failed_attempts = u.failed_attempts + 1,
         locked_until = case when u.locked_until > now() then u.locked_until
                             when u.failed_attempts + 1 >= 5
-                            then now() + least(interval '15 minutes', interval '30 seconds' * power(2, u.failed_attempts + 1 - 5)) end
+                            then now() + least(interval '15 minutes', interval '30 seconds' * power(2, least(u.failed_attempts + 1 - 5, 5))) end
     from %1$I.users was
     where was.id = u.id and u.id = $1
     returning u.role, u.password_hash, u.active, was.locked_until$q$, home) using who;

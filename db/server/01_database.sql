@@ -43,6 +43,18 @@ begin
     loop
       execute format('revoke execute on function %s from public', f.signature);
     end loop;
+    -- Nor do locks and events: an advisory lock of one clinic would hold up the
+    -- migration of all, and a forged event would empty another's caches. The
+    -- functions that make XML run a text as a query, which hides what it calls.
+    for f in
+      select p.oid::regprocedure as signature from pg_catalog.pg_proc p
+      where p.pronamespace = 'pg_catalog'::regnamespace
+        and (p.proname ~ '^pg_(try_)?advisory_' or p.proname in ('pg_notify', 'pg_logical_emit_message')
+             or p.proname ~ '^(query|cursor|table|schema|database)_to_xml')
+    loop
+      execute format('revoke execute on function %s from public', f.signature);
+      execute format('grant execute on function %s to cloister_migrator, cloister_owner', f.signature);
+    end loop;
   exception when insufficient_privilege then
     raise warning 'this server does not let us revoke functions of pg_catalog: %', sqlerrm;
   end;

@@ -6,6 +6,9 @@
 do $search$
 begin
   grant usage on schema platform, ext to cloister_search;
+  -- It would set how near a near name is for the whole connection, and so for
+  -- the clinics after.
+  revoke execute on function ext.set_limit(real) from public;
   grant execute on all functions in schema ext to cloister_search;
   grant execute on function platform.current_clinic(), platform.word_query(text) to cloister_search;
   grant select on platform.schemas to cloister_search;

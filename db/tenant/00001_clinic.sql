@@ -441,7 +441,9 @@ create unique index drafts_one on drafts (user_id, kind, coalesce(subject_id, '0
 create trigger bump before update on drafts for each row execute function platform.bump();
 select platform.protect('drafts',
   '{"clinic_admin": "own:S own:I own:U own:D", "doctor": "own:S own:I own:U own:D", "receptionist": "own:S own:I own:U own:D"}',
-  conditions => '{"own": "user_id = (select platform.current_user_id())"}', quiet => '{body}');
+  conditions => '{"own": "user_id = (select platform.current_user_id())"}',
+  -- Nobody but its writer may read a draft, so the trail doesn't keep its words.
+  secret => '{body}', quiet => '{body}');
 
 -- A form's key, so that the same form sent twice is done once.
 create table submissions (
