@@ -150,7 +150,7 @@ func register(ctx context.Context, q *platformdb.Queries, id uuid.UUID, spec Spe
 // retired the slug while we waited for it has committed by then.
 func (s *Service) taken(ctx context.Context, q *platformdb.Queries, id uuid.UUID, spec Spec, err error) error {
 	switch code := stateOf(err); {
-	case violates(err, "clinics_slug_key"), code == "42P06", violates(err, "schemas_schema_name_key"), violates(err, "pg_namespace_nspname_index"): // somebody makes the same clinic now
+	case violates(err, "clinics_slug_key"), code == "42P06", code == "40P01", violates(err, "schemas_schema_name_key"), violates(err, "pg_namespace_nspname_index"): // somebody makes the same clinic now
 		return errAgain
 	case violates(err, "clinics_registration_number_key"):
 		return invalid("registration", "error.registration.taken", "belongs to another clinic")
