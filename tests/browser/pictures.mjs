@@ -1,0 +1,62 @@
+// Takes the pictures of docs/screens from a running demo, whose people are made
+// up. Start it with made data (make reset, make run), then
+//
+//   CLOISTER_URL=http://127.0.0.1:8080 CLOISTER_PASSWORD=… CLOISTER_OPERATOR=… npm run pictures
+//
+// with the password and the operator that make run prints.
+import { mkdirSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { launch, open } from "./browser.mjs";
+import { clinic, screenLink, signIn } from "./people.mjs";
+
+const folder = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "docs", "screens");
+mkdirSync(folder, { recursive: true });
+const browser = await launch();
+const sessions = { desk: "northside/sunil", doctor: "northside/meera", admin: "northside/admin", operator: "platform", hindi: "southside/pooja" };
+for (const [as, who] of Object.entries(sessions)) sessions[as] = await signIn(browser, who);
+const screen = await screenLink(browser, sessions.desk);
+
+// allergic opens a patient who has an allergy: the page has most to show then.
+const allergic = async (page) => {
+  for (const path of await page.$$eval(".table [data-open]", (all) => all.map((a) => a.pathname))) {
+    await page.goto(path);
+    if (await page.locator(".banner.has-allergy").count()) return;
+  }
+};
+// brand previews a colour that is too light for text.
+const brand = async (page) => {
+  await page.fill("[name=colour]", "#ffe600");
+  await page.locator("#brand-preview .notice").first().waitFor();
+  await page.waitForLoadState("networkidle");
+};
+const called = async (page) => {
+  const front = await open(browser, { session: sessions.desk });
+  await front.goto(clinic + "/queue");
+  const next = front.locator("[data-call]").first();
+  await next.click();
+  await page.locator(".is-called").first().waitFor();
+  await front.context().close();
+};
+
+const pictures = [
+  ["display", null, screen, { act: called, viewport: { width: 1280, height: 720 } }],
+  ["reception", "desk", clinic + "/queue"], ["reception-dark", "desk", clinic + "/queue", { theme: "dark" }], ["reception-phone", "desk", clinic + "/queue", { size: "phone" }],
+  ["reception-hindi", "hindi", "/clinic/southside/queue"],
+  ["patients", "desk", clinic + "/patients"], ["patient", "desk", clinic + "/patients", { act: allergic }], ["patient-phone", "desk", clinic + "/patients", { act: allergic, size: "phone" }],
+  ["my-queue", "doctor", clinic + "/my-queue"], ["my-queue-phone", "doctor", clinic + "/my-queue", { size: "phone" }],
+  ["branding", "admin", clinic + "/settings/branding", { act: brand }], ["staff", "admin", clinic + "/staff"], ["dashboard", "admin", clinic + "/dashboard"],
+  ["clinics", "operator", "/platform/clinics"],
+];
+for (const [name, who, at, { act, theme = "light", size = "wide", viewport } = {}] of pictures) {
+  const page = await open(browser, { session: sessions[who], size });
+  if (viewport) await page.setViewportSize(viewport);
+  await page.goto(at);
+  await act?.(page);
+  await page.evaluate((theme) => { document.documentElement.dataset.theme = theme; document.activeElement.blur(); return document.fonts.ready; }, theme);
+  await page.screenshot({ path: join(folder, name + ".png") });
+  if (page.faults.length) throw new Error(`${name}: ${page.faults}`);
+  await page.context().close();
+  console.log(name);
+}
+await browser.close();
