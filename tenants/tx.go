@@ -109,13 +109,23 @@ func (db *DB) run(ctx context.Context, e *entry, write bool, fn func(*txn) error
 			return nil
 		}
 		if why == "" || ctx.Err() != nil {
-			return err
+			return unwritable(err)
 		}
 		if try == 2 {
 			return exhausted(err)
 		}
 		db.meter.retries.WithLabelValues(why).Inc()
 	}
+}
+
+// unwritable turns the database's refusal of letters that no text has, a NUL or
+// broken UTF-8, into one that may be shown: no form of ours sends them.
+func unwritable(err error) error {
+	var pe *pgconn.PgError
+	if errors.As(err, &pe) && pe.Code == "22021" {
+		return apperr.Wrap(apperr.Invalid, "error.problem", "There is a problem", err)
+	}
+	return err
 }
 
 // exhausted gives the error of a transaction that failed twice by no fault of

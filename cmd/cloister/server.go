@@ -34,6 +34,7 @@ func serveHTTP(ctx context.Context, l net.Listener, h http.Handler, wait time.Du
 		Handler:           h,
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       60 * time.Second,
+		WriteTimeout:      90 * time.Second, // rows bound theirs closer, streams each of their writes
 		IdleTimeout:       120 * time.Second,
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          stdlog.New(lines, "", 0),

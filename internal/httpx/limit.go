@@ -7,6 +7,8 @@ import (
 
 	"github.com/sethvargo/go-limiter"
 	"github.com/sethvargo/go-limiter/memorystore"
+
+	"github.com/cloister-health/cloister/internal/identity"
 )
 
 // Limits bound the requests of one address in a minute. A clinic's desk shares
@@ -14,7 +16,15 @@ import (
 type Limits struct {
 	PerMinute       uint64 // 1200 when 0
 	StrictPerMinute uint64 // 30 when 0
+	// Write is how long an answer may take to be read beyond the row's own time;
+	// 10 s when 0. An export reads its rows as it is written, so a browser that
+	// stops reading would else keep a connection of the pool for good.
+	Write time.Duration
 }
+
+// sweep forgets addresses that were quiet for some minutes, or those of a day
+// would fill the memory.
+const sweep = 5 * time.Minute
 
 func (rt *Router) openLimits() error {
 	l := rt.opt.Limits
@@ -25,10 +35,10 @@ func (rt *Router) openLimits() error {
 		l.StrictPerMinute = 30
 	}
 	var err error
-	if rt.plain, err = memorystore.New(&memorystore.Config{Tokens: l.PerMinute, Interval: time.Minute}); err != nil {
+	if rt.plain, err = memorystore.New(&memorystore.Config{Tokens: l.PerMinute, Interval: time.Minute, SweepInterval: sweep, SweepMinTTL: sweep}); err != nil {
 		return err
 	}
-	rt.strict, err = memorystore.New(&memorystore.Config{Tokens: l.StrictPerMinute, Interval: time.Minute})
+	rt.strict, err = memorystore.New(&memorystore.Config{Tokens: l.StrictPerMinute, Interval: time.Minute, SweepInterval: sweep, SweepMinTTL: sweep})
 	return err
 }
 
@@ -36,7 +46,7 @@ func (rt *Router) openLimits() error {
 // none is left. A limiter that fails lets requests pass: it protects the
 // service and must not be what takes it down.
 func (rt *Router) take(w http.ResponseWriter, r *http.Request, s limiter.Store, class string) bool {
-	_, _, reset, ok, err := s.Take(r.Context(), class+" "+From(r.Context()).Address)
+	_, _, reset, ok, err := s.Take(r.Context(), class+" "+identity.Household(From(r.Context()).Address))
 	if err != nil || ok {
 		return true
 	}

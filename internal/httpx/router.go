@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/gorilla/mux"
 	"github.com/sethvargo/go-limiter"
@@ -136,6 +137,11 @@ func (rt *Router) bound(w http.ResponseWriter, r *http.Request, row *Route) (con
 	if limit == 0 {
 		limit = DefaultTimeout
 	}
+	grace := rt.opt.Limits.Write
+	if grace == 0 {
+		grace = 10 * time.Second
+	}
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(limit + grace)) // not every writer has one
 	return context.WithTimeout(r.Context(), limit)
 }
 

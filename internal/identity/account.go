@@ -34,7 +34,7 @@ func (s *Service) ChangePassword(ctx context.Context, n NewPassword) (SignedIn, 
 	if err := checkNew(n.Password, n.Again, sc.Actor.Name, sc.Clinic.Name); err != nil {
 		return SignedIn{}, err
 	}
-	if err := s.allow(ctx, sc.Clinic.ID.String()+"|"+sc.Address); err != nil {
+	if err := s.allow(ctx, sc.Clinic.ID.String()+"|"+Household(sc.Address)); err != nil {
 		return SignedIn{}, err
 	}
 	if err := s.prove(ctx, sc, n.Current); err != nil {

@@ -154,7 +154,7 @@ func (s *Service) Forgot(ctx context.Context, login string) error {
 	if !ok || sc.Clinic == nil {
 		return nil
 	}
-	if _, _, _, ok, err := s.resets.Take(ctx, sc.Clinic.ID.String()+"|"+sc.Address); err != nil || !ok {
+	if _, _, _, ok, err := s.resets.Take(ctx, sc.Clinic.ID.String()+"|"+Household(sc.Address)); err != nil || !ok {
 		return errors.Join(err, apperr.New(apperr.Throttled, "error.forgot.throttled", "Too many links were asked for from here. Wait an hour and try again."))
 	}
 	s.background(ctx, func(ctx context.Context) error { return s.forgot(ctx, mailer(sc), normalLogin(login)) })

@@ -106,7 +106,7 @@ func (s *Service) SignInOperator(ctx context.Context, c Credentials) (OperatorSe
 		return OperatorSession{}, err
 	}
 	sc, _ := tenants.ScopeFrom(ctx)
-	if err := s.allow(ctx, "platform|"+sc.Address); err != nil {
+	if err := s.allow(ctx, "platform|"+Household(sc.Address)); err != nil {
 		return OperatorSession{}, err
 	}
 	began := time.Now()

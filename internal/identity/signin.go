@@ -3,6 +3,7 @@ package identity
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"time"
 	"unicode/utf8"
 
@@ -59,7 +60,7 @@ func (s *Service) SignIn(ctx context.Context, c Credentials) (SignedIn, error) {
 	if !ok || sc.Clinic == nil {
 		return SignedIn{}, s.nobody(ctx, c)
 	}
-	if err := s.allow(ctx, sc.Clinic.ID.String()+"|"+sc.Address); err != nil {
+	if err := s.allow(ctx, sc.Clinic.ID.String()+"|"+Household(sc.Address)); err != nil {
 		return SignedIn{}, err
 	}
 	began := time.Now()
@@ -138,6 +139,17 @@ func (s *Service) note(sc tenants.Scope, user uuid.UUID) *logrus.Entry {
 		f["user"] = user
 	}
 	return s.log.WithFields(f)
+}
+
+// Household is what a limit counts by: an address, or of IPv6 the 64 bits that
+// one customer is given, who could else come from a new address each time.
+func Household(address string) string {
+	a, err := netip.ParseAddr(address)
+	if err != nil || a.Is4() {
+		return address
+	}
+	p, _ := a.WithZone("").Prefix(64)
+	return p.String()
 }
 
 // allow bounds how often an address tries at a clinic.

@@ -24,6 +24,11 @@ const (
 	photoQuality = 85
 )
 
+// decoding bounds the pictures in memory at once: a file of some kilobytes may
+// unfold into hundreds of megabytes, and a few sent together would else end the
+// service.
+var decoding = make(chan struct{}, 1)
+
 // normalPhoto reads a JPEG or PNG and makes a JPEG of at most photoSide pixels.
 // Drawing it anew leaves behind what cameras write into files, the place where
 // it was taken among it.
@@ -39,6 +44,8 @@ func normalPhoto(file []byte) ([]byte, error) {
 	if err != nil || head.Width < 1 || head.Height < 1 || float64(head.Width)*float64(head.Height) > photoPixels {
 		return nil, bad(err)
 	}
+	decoding <- struct{}{}
+	defer func() { <-decoding }()
 	full, _, err := image.Decode(bytes.NewReader(file))
 	if err != nil {
 		return nil, bad(err)
