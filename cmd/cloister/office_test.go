@@ -43,7 +43,11 @@ func TestStaffFromInvitationToTheEnd(t *testing.T) {
 	want(t, admin.do("/clinic/alpha/staff?done=invited", nil), 200, []string{"Kavita More", "Invited", "The invitation is on its way"})
 	want(t, admin.do("/clinic/alpha/staff/invite", but(form, "_once", uuid.NewString())), 422, []string{"already"})
 
-	link := linkIn(t, s.letters(t, 1)[0])
+	letter := s.letters(t, 1)[0]
+	link := linkIn(t, letter)
+	if !strings.Contains(letter, "Your username: kavita@clinic.example") || !strings.Contains(letter, "7 days") {
+		t.Errorf("the letter:\n%s", letter)
+	}
 	kavita := s.visitor()
 	page := kavita.do(link, nil)
 	want(t, page, 200, []string{"Welcome, Kavita More", "Nurse", `value="kavita@clinic.example"`})
@@ -261,7 +265,7 @@ func TestSettingsAreSavedOnce(t *testing.T) {
 
 	profile := admin.fill(t, "/clinic/alpha/settings/profile")
 	want(t, admin.do("/clinic/alpha/settings/profile", but(profile, "gstin", "27", "pin", "1", "website", "javascript:alert(1)", "name", "")), 422,
-		[]string{"A GSTIN has 15", "A PIN code has six digits", "Enter a web address", "Fill this in"})
+		[]string{"A GSTIN has 15", "Enter a PIN code of 6 digits", "Enter a web address", "Fill this in"})
 	admin.twice(t, "/clinic/alpha/settings/profile", but(profile, "name", "Alpha Hospital", "city", "Pune", "phone", "020 2553 1234"), "/clinic/alpha/settings/profile?done=saved")
 	until(t, "the name is not heard of", func() bool {
 		return strings.Contains(admin.do("/clinic/alpha/settings/profile?done=saved", nil).Body.String(), "Alpha Hospital</")
@@ -271,7 +275,7 @@ func TestSettingsAreSavedOnce(t *testing.T) {
 
 	work := admin.fill(t, "/clinic/alpha/settings/work")
 	want(t, admin.do("/clinic/alpha/settings/work", but(work, "idle_minutes", "2", "token_prefix", "A1", "tax_rate", "101")), 422,
-		[]string{"from 5 to 720", "one to three Latin letters", "percentage from 0 to 100"})
+		[]string{"from 5 to 720", "one to three letters, A to Z", "percentage from 0 to 100"})
 	admin.twice(t, "/clinic/alpha/settings/work", but(work, "consultation_minutes", "12", "token_prefix", "q"), "/clinic/alpha/settings/work?done=saved")
 
 	hours := admin.fill(t, "/clinic/alpha/settings/hours")
@@ -281,7 +285,7 @@ func TestSettingsAreSavedOnce(t *testing.T) {
 	page := admin.do("/clinic/alpha/settings/departments", nil).Body.String()
 	added := but(filled(t, page[strings.LastIndex(page, `/settings/departments"`)-60:], "settings/departments"), "name", "Dental", "room", "7")
 	admin.twice(t, "/clinic/alpha/settings/departments", added, "/clinic/alpha/settings/departments?done=saved")
-	want(t, admin.do("/clinic/alpha/settings/departments", but(added, "_once", uuid.NewString())), 422, []string{"There is a department of this name"})
+	want(t, admin.do("/clinic/alpha/settings/departments", but(added, "_once", uuid.NewString())), 422, []string{"There is a department with this name already"})
 	first := but(filled(t, page, "settings/departments"), "name", "Medicine")
 	admin.twice(t, "/clinic/alpha/settings/departments", first, "/clinic/alpha/settings/departments?done=saved")
 	want(t, admin.do("/clinic/alpha/settings/departments", nil), 200, []string{"Dental", "Medicine"})
@@ -384,7 +388,7 @@ func TestAccountSaysWhoOneIs(t *testing.T) {
 	v := s.signedIn(t, "beta", "doctor", betaPassword)
 	want(t, v.do("/clinic/beta/account", nil), 200, []string{"doctor@clinic.example", "Beta Clinic"}, "dr.rao", "rao@alpha.example")
 	form := v.fill(t, "/clinic/beta/account")
-	want(t, v.do("/clinic/beta/account", but(form, "language", "fr")), 422, []string{"Choose one of the list", "doctor@clinic.example"})
+	want(t, v.do("/clinic/beta/account", but(form, "language", "fr")), 422, []string{"Choose one from the list", "doctor@clinic.example"})
 	v.twice(t, "/clinic/beta/account", but(form, "language", "hi", "theme", "dark"), "/clinic/beta/account?done=saved")
 	want(t, v.do("/clinic/beta/account", nil), 200, []string{`lang="hi"`, `data-theme="dark"`})
 }

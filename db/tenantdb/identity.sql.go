@@ -374,7 +374,7 @@ func (q *Queries) ListSessionsOfUser(ctx context.Context, userID uuid.UUID) ([]L
 }
 
 const listUnsentInvitations = `-- name: ListUnsentInvitations :many
-select u.id, u.full_name, u.email::text as email, u.role,
+select u.id, u.username, u.full_name, u.email::text as email, u.role,
        coalesce((select i.id from invitations i where i.user_id = u.id and i.revoked_at is null and i.expires_at > now() + make_interval(mins => $1::integer)
                  order by i.created_at desc, i.id desc limit 1), '00000000-0000-0000-0000-000000000000'::uuid)::uuid as invitation
 from users u
@@ -391,6 +391,7 @@ type ListUnsentInvitationsParams struct {
 
 type ListUnsentInvitationsRow struct {
 	ID         uuid.UUID
+	Username   string
 	FullName   string
 	Email      string
 	Role       string
@@ -410,6 +411,7 @@ func (q *Queries) ListUnsentInvitations(ctx context.Context, arg ListUnsentInvit
 		var i ListUnsentInvitationsRow
 		if err := rows.Scan(
 			&i.ID,
+			&i.Username,
 			&i.FullName,
 			&i.Email,
 			&i.Role,

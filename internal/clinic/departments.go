@@ -98,7 +98,7 @@ func (s *Service) SaveDepartment(ctx context.Context, d Department) error {
 func refusedDepartment(err error) error {
 	if tenants.Violates(err, "departments_name") {
 		var p apperr.Problems
-		p.Add("name", "error.department_taken", "There is a department of this name")
+		p.Add("name", "error.department_taken", "There is a department with this name already")
 		return p.Err()
 	}
 	return tenants.Refused(err)

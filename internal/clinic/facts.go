@@ -80,7 +80,7 @@ func (in Facts) check() (tenantdb.UpdateFactsParams, error) {
 		out.Gstin = &v
 	}
 	if out.Pin != "" && !pinForm.MatchString(out.Pin) {
-		p.Add("pin", "error.pin", "A PIN code has six digits")
+		p.Add("pin", "error.pin", "Enter a PIN code of 6 digits")
 	}
 	out.Phone, out.StorePhone = checkPhone(&p, "phone", in.Phone), checkPhone(&p, "store_phone", in.StorePhone)
 	if e := checkEmail(&p, "email", in.Email); e != nil {
@@ -91,7 +91,7 @@ func (in Facts) check() (tenantdb.UpdateFactsParams, error) {
 		p.Add("store_address", "error.store_address", "Enter the store's address, or leave its name empty")
 	}
 	if _, err := time.LoadLocation(out.Zone); err != nil || out.Zone == "" || out.Zone == "Local" {
-		p.Add("zone", "error.choose", "Choose one of the list")
+		p.Add("zone", "error.choose", "Choose one from the list")
 	}
 	choose(&p, "language", out.Language, "en", "hi", "mr")
 	return out, p.Err()

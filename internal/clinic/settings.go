@@ -81,7 +81,7 @@ func (in Settings) check() (tenantdb.UpdateSettingsParams, error) {
 	}
 	choose(&p, "letterhead", out.Letterhead, "full", "none")
 	if out.SlipWidthMm != 58 && out.SlipWidthMm != 80 && out.SlipWidthMm != 0 {
-		p.Add("slip_width", "error.choose", "Choose one of the list")
+		p.Add("slip_width", "error.choose", "Choose one from the list")
 	}
 	limit(&p, "display_notice", out.DisplayNotice, 200)
 	limit(&p, "portal_welcome", out.PortalWelcome, 500)

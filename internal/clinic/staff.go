@@ -154,7 +154,7 @@ func handedOver(ctx context.Context, tx *tenants.Tx, user uuid.UUID) (identity.I
 }
 
 func inviteeOf(r tenantdb.GetStaffRow) identity.Invitee {
-	return identity.Invitee{User: r.ID, Name: r.FullName, Email: r.Email, Role: access.Role(r.Role), Language: r.Language}
+	return identity.Invitee{User: r.ID, Username: r.Username, Name: r.FullName, Email: r.Email, Role: access.Role(r.Role), Language: r.Language}
 }
 
 // EditStaff changes one of the staff. A change of role ends their sessions. A

@@ -73,7 +73,7 @@ func (in StaffInput) check() (staffFields, error) {
 	limit(&p, "local_name", f.localName, 200)
 	f.phone = checkPhone(&p, "phone", in.Phone)
 	if !in.Role.IsStaff() {
-		p.Add("role", "error.choose", "Choose one of the list")
+		p.Add("role", "error.choose", "Choose one from the list")
 	}
 	choose(&p, "language", f.language, "", "en", "hi", "mr")
 	if in.Role == access.Doctor {
@@ -126,7 +126,7 @@ func (f staffFields) profile(id uuid.UUID) tenantdb.SaveProfileParams {
 }
 
 func (f staffFields) invitee(id uuid.UUID) identity.Invitee {
-	to := identity.Invitee{User: id, Name: f.name, Role: f.role, Language: f.language}
+	to := identity.Invitee{User: id, Username: f.username, Name: f.name, Role: f.role, Language: f.language}
 	if f.email != nil {
 		to.Email = *f.email
 	}
@@ -169,7 +169,7 @@ func refusedStaff(err error) error {
 	case tenants.Violates(err, "profiles_licence"):
 		p.Add("licence", "error.staff.licence_taken", "Another doctor here has this registration number")
 	case tenants.Violates(err, "profiles_department_id_fkey"):
-		p.Add("department", "error.choose", "Choose one of the list")
+		p.Add("department", "error.choose", "Choose one from the list")
 	default:
 		return tenants.Refused(err)
 	}
@@ -228,5 +228,5 @@ func choose(p *apperr.Problems, field, v string, allowed ...string) {
 			return
 		}
 	}
-	p.Add(field, "error.choose", "Choose one of the list")
+	p.Add(field, "error.choose", "Choose one from the list")
 }

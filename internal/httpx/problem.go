@@ -47,7 +47,7 @@ var (
 	errUnavailable = apperr.New(apperr.Unavailable, "error.unavailable", "The service is busy. Try again in a moment")
 	errInternal    = apperr.New(apperr.Internal, "error.internal", "Something went wrong on our side")
 	errTooLarge    = apperr.New(apperr.Invalid, "error.too_large", "What was sent is too large")
-	errOrigin      = apperr.New(apperr.Forbidden, "error.origin", "This form was sent from another site")
+	errOrigin      = apperr.New(apperr.Forbidden, "error.origin", "This form was sent from another site. Open the page here and try again")
 )
 
 // safe gives the error that may be shown. Whatever is not one of ours becomes

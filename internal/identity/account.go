@@ -194,5 +194,5 @@ func oneOf(p *apperr.Problems, field, v string, allowed ...string) {
 			return
 		}
 	}
-	p.Add(field, "error.choose", "Choose one of the list")
+	p.Add(field, "error.choose", "Choose one from the list")
 }

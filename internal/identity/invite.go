@@ -32,6 +32,7 @@ const maxResets = 3
 // Invitee is who gets a one-time link.
 type Invitee struct {
 	User     uuid.UUID
+	Username string // empty: the letter doesn't say it
 	Name     string
 	Email    string // empty: the link is handed over by whoever made it
 	Role     access.Role
@@ -137,6 +138,9 @@ func (s *Service) letter(c *tenants.Clinic, inv Invitation, link string) mail.Le
 		subject, lasts = w("mail.invite.subject", "Clinic", c.Name), w("mail.invite.lasts", "N", int(access.InviteFor/(24*time.Hour)))
 		why = w("mail.invite.text", "Clinic", c.Name, "Role", w("role."+string(inv.To.Role)))
 	}
+	if inv.To.Username != "" {
+		lasts = w("mail.username", "Username", inv.To.Username) + "\n\n" + lasts
+	}
 	text := w("mail.greeting", "Name", inv.To.Name) + "\n\n" + why + "\n\n" + link + "\n\n" + lasts + "\n\n" + w("mail.not_you") + "\n\n" + c.Name + "\n"
 	return mail.Letter{To: inv.To.Email, ToName: inv.To.Name, FromName: c.Name, Subject: subject, Text: text, Link: link}
 }
@@ -175,7 +179,7 @@ func (s *Service) forgot(ctx context.Context, sc tenants.Scope, login string) er
 		if err != nil || n.Hour >= maxResets || n.Moment > 0 {
 			return err
 		}
-		inv, err = newLink(ctx, tx, KindReset, Invitee{User: u.ID, Name: u.FullName, Email: u.Email, Role: access.Role(u.Role)})
+		inv, err = newLink(ctx, tx, KindReset, Invitee{User: u.ID, Username: u.Username, Name: u.FullName, Email: u.Email, Role: access.Role(u.Role)})
 		return err
 	})
 	if err != nil || inv.ID == uuid.Nil {

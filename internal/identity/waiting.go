@@ -47,7 +47,7 @@ func (s *Service) SendWaiting(ctx context.Context, maker string, told func(n, of
 }
 
 func (s *Service) sendWaiting(ctx context.Context, sc tenants.Scope, maker string, r tenantdb.ListUnsentInvitationsRow) error {
-	inv := Invitation{ID: r.Invitation, Kind: KindInvite, To: Invitee{User: r.ID, Name: r.FullName, Email: r.Email, Role: access.Role(r.Role)}}
+	inv := Invitation{ID: r.Invitation, Kind: KindInvite, To: Invitee{User: r.ID, Username: r.Username, Name: r.FullName, Email: r.Email, Role: access.Role(r.Role)}}
 	if inv.ID == uuid.Nil {
 		err := tenants.Write(ctx, s.db, func(ctx context.Context, tx *tenants.Tx) (err error) {
 			inv.ID = uuid.Must(uuid.NewV7())

@@ -56,7 +56,7 @@ func NormalIdentity(kind, number string) (string, error) {
 func (in Input) checkIdentity(p *apperr.Problems) string {
 	number := CleanName(in.IDNumber)
 	if in.IDKind != "" && !slices.Contains(identityKinds, in.IDKind) {
-		p.Add("id_kind", "error.choose", "Choose one of the list")
+		p.Add("id_kind", "error.choose", "Choose one from the list")
 		return ""
 	}
 	if number == "" {

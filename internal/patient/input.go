@@ -188,13 +188,13 @@ func (in Input) checkChoices(p *apperr.Problems, how strictness) {
 		p.Add("sex", "error.sex.missing", "Choose a sex")
 	}
 	if !slices.Contains(bloodGroups, in.BloodGroup) {
-		p.Add("blood_group", "error.choose", "Choose one of the list")
+		p.Add("blood_group", "error.choose", "Choose one from the list")
 	}
 	if !slices.Contains(statuses, in.Status) {
-		p.Add("status", "error.choose", "Choose one of the list")
+		p.Add("status", "error.choose", "Choose one from the list")
 	}
 	if !slices.Contains(languages, in.Language) {
-		p.Add("language", "error.choose", "Choose one of the list")
+		p.Add("language", "error.choose", "Choose one from the list")
 	}
 }
 

@@ -116,7 +116,7 @@ select exists (select from sessions where id = @id and user_id = @user_id::uuid)
 -- name: ListUnsentInvitations :many
 -- Under cloister_jobs: who has only invitations of this maker, none of them
 -- sent or used. The all-zero id stands for none that still works long enough.
-select u.id, u.full_name, u.email::text as email, u.role,
+select u.id, u.username, u.full_name, u.email::text as email, u.role,
        coalesce((select i.id from invitations i where i.user_id = u.id and i.revoked_at is null and i.expires_at > now() + make_interval(mins => @minutes::integer)
                  order by i.created_at desc, i.id desc limit 1), '00000000-0000-0000-0000-000000000000'::uuid)::uuid as invitation
 from users u
