@@ -28,6 +28,8 @@ type app struct {
 	db     *tenants.DB
 	people *identity.Service
 	router *httpx.Router
+	keys   *keys.Ring
+	deaf   func() // ends what the ring hears
 }
 
 // newApp builds the service from its configuration. h gets the checks that it
@@ -63,7 +65,9 @@ func newApp(ctx context.Context, c config, h *health, metrics prometheus.Registe
 	if a.people, err = newPeople(c, m, a.db, post, faces.Words, log); err != nil {
 		return nil, err
 	}
-	patients := patient.NewService(a.db, keys.NewRing(m, nil))
+	a.keys = keys.NewRing(m, nil)
+	a.deaf = followRegistry(a.db, a.keys)
+	patients := patient.NewService(a.db, a.keys)
 	site := &web.Site{Faces: faces, Find: a.find, People: a.people, Clinic: clinic.NewService(a.db, a.people), Platform: platform.NewService(a.db),
 		Patients: patients, Visits: visit.NewService(a.db, patients, m.LinkKey())}
 	signedIn := httpx.People{Identity: a.people}
@@ -137,6 +141,9 @@ func (a *app) close(ctx context.Context) {
 	}
 	if a.people != nil {
 		a.people.Close()
+	}
+	if a.deaf != nil {
+		a.deaf()
 	}
 	if a.db != nil {
 		a.db.Close()

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/cloister-health/cloister/internal/access"
 	"github.com/cloister-health/cloister/internal/httpx"
+	"github.com/cloister-health/cloister/internal/keys"
 	"github.com/cloister-health/cloister/internal/testkit"
 )
 
@@ -111,6 +113,41 @@ func TestOtherSitesGetNowhere(t *testing.T) {
 		got := s.forge(t, http.MethodGet, "/clinic/alpha/login?next="+url.QueryEscape(next), nil, access.ClinicAdmin, nil)
 		if to := got.Header().Get("Location"); to != "/clinic/alpha" {
 			t.Errorf("next %q leads to %q", next, to)
+		}
+	}
+}
+
+// A keyset that was destroyed opens nothing more, also in a service that had it
+// open.
+func TestADestroyedKeysetIsForgotten(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	admin := testkit.Conn(t, s.db.Admin)
+	fetch := func(ctx context.Context) (wrapped []byte, err error) {
+		err = admin.QueryRow(ctx, "select wrapped from platform.keysets where clinic_id = $1", testkit.Alpha.ID).Scan(&wrapped)
+		return wrapped, err
+	}
+	if _, err := s.keys.Keyset(t.Context(), testkit.Alpha.ID, fetch); err != nil {
+		t.Fatal(err)
+	}
+	s.db.Exec(t, "update platform.keysets set wrapped = null, destroyed_at = now() where clinic_id = $1", testkit.Alpha.ID)
+	if _, err := s.keys.Keyset(t.Context(), testkit.Alpha.ID, fetch); err != nil {
+		t.Fatalf("before the registry speaks: %v", err)
+	}
+	tx := s.db.As(t, testkit.Alpha, access.ClinicAdmin)
+	if _, err := tx.Exec(t.Context(), "update platform.clinics set website = 'https://alpha.example'"); err != nil {
+		t.Fatal(err)
+	}
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(5 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		_, err := s.keys.Keyset(t.Context(), testkit.Alpha.ID, fetch)
+		if errors.Is(err, keys.ErrDestroyed) {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("the service still has the keyset: %v", err)
 		}
 	}
 }

@@ -58,10 +58,13 @@ func (r *Ring) Keyset(ctx context.Context, clinic uuid.UUID, fetch func(context.
 	return k, nil
 }
 
-// Forget drops a clinic's keyset; called when the registry says that the clinic
-// changed.
+// Forget drops a clinic's keyset, or all for the zero id; called when the
+// registry says that the clinic changed, or may have said so.
 func (r *Ring) Forget(clinic uuid.UUID) {
 	r.mu.Lock()
+	defer r.mu.Unlock()
+	if clinic == uuid.Nil {
+		clear(r.open)
+	}
 	delete(r.open, clinic)
-	r.mu.Unlock()
 }
