@@ -1,7 +1,7 @@
 -- A row of the trail asked for the signed clinic and for the signed actor, and
--- each answer checked the same signature: a tenth of what a row of an import
--- costs. It is one signature over clinic, actor and role, so where it holds for
--- the clinic the actor is the one that was signed.
+-- each answer checked the same signature: a twentieth of an import. It is one
+-- signature over clinic, actor and role, so where it holds for the clinic the
+-- actor is the one that was signed.
 
 -- +goose Up
 -- +goose StatementBegin
