@@ -150,8 +150,12 @@ func (in *installation) serve(ctx context.Context) (base string, stop func(), er
 	if err := cmd.Start(); err != nil {
 		return "", nil, err
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
+	ended := make(chan struct{})
+	var died error
+	go func() {
+		died = cmd.Wait()
+		close(ended)
+	}()
 	stop = sync.OnceFunc(func() {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		<-ended
@@ -159,8 +163,8 @@ func (in *installation) serve(ctx context.Context) (base string, stop func(), er
 	base = "http://" + address
 	for limit := time.Now().Add(30 * time.Second); time.Now().Before(limit); time.Sleep(50 * time.Millisecond) {
 		select {
-		case err := <-ended:
-			return "", nil, fmt.Errorf("the service ended: %w\n%s", err, said.String())
+		case <-ended:
+			return "", nil, fmt.Errorf("the service ended: %w\n%s", died, said.String())
 		default:
 		}
 		if res, err := http.Get(base + "/readyz"); err == nil {
