@@ -1,6 +1,6 @@
--- Two small things that people need of the shared schema: proving again who
--- one is (to change a password, say) without the service ever reading a hash
--- under a staff role, and the day a clinic was last at work, which operators
+-- Small things that people need of the shared schema: proving again who one is
+-- (to change a password, say) without the service ever reading a hash under a
+-- staff role, what one signs in with oneself, and the day a clinic was last at work, which operators
 -- see beside its counts and which says nothing of any patient.
 
 -- +goose Up
@@ -53,12 +53,31 @@ begin
     returning u.role, u.password_hash, u.active, was.locked_until$q$, home) using who;
 end
 $$;
+
+-- own_login is what the signed user signs in with. A staff role may read the
+-- cards of its colleagues and not their logins, and columns can't be granted for
+-- one's own row only.
+create function platform.own_login() returns table (username text, email text)
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  home text;
+  own uuid := platform.current_user_id();
+begin
+  select s.schema_name into home from platform.schemas s where s.clinic_id = platform.current_clinic() and s.state = 'assigned';
+  if home is null or own is null then
+    return;
+  end if;
+  return query execute format('select u.username, u.email from %1$I.users u where u.id = $1', home) using own;
+end
+$$;
 -- +goose StatementEnd
-revoke all on function platform.note_activity(), platform.gate_reauth(uuid) from public;
+revoke all on function platform.note_activity(), platform.gate_reauth(uuid), platform.own_login() from public;
 grant execute on function platform.note_activity()
   to cloister_clinic_admin, cloister_doctor, cloister_nurse, cloister_receptionist, cloister_lab_technician, cloister_patient;
 grant execute on function platform.gate_reauth(uuid) to cloister_gate;
+grant execute on function platform.own_login()
+  to cloister_clinic_admin, cloister_doctor, cloister_nurse, cloister_receptionist, cloister_lab_technician;
 
 -- +goose Down
-drop function platform.gate_reauth, platform.note_activity;
+drop function platform.own_login, platform.gate_reauth, platform.note_activity;
 drop table platform.activity;
