@@ -104,11 +104,12 @@ describe("the desk", { concurrency: false }, () => {
   });
 
   test("the keyboard alone", async () => {
-    const [front, room] = [await open(browser, { session: desk }), await open(browser, { session: doctor })];
+    const [front, room, tv] = [await open(browser, { session: desk }), await open(browser, { session: doctor }), await open(browser)];
     await printing(front);
     await front.goto(clinic + "/queue");
+    await tv.goto(screen);
     const keys = front.keyboard;
-    // A new patient: n, phone, name, age, sex, Ctrl+Enter.
+    // A new patient: n, phone, name, age, sex, the doctor by name, Ctrl+Enter.
     await keys.press("n");
     await keys.type(phone());
     await keys.press("Tab");
@@ -120,6 +121,9 @@ describe("the desk", { concurrency: false }, () => {
     await keys.press("Tab");
     await keys.press("f");
     assert.equal(await front.isChecked("#register input[value=female]"), true);
+    await keys.press("Tab");
+    assert.equal(await active(front), "reg-doctor");
+    await keys.type("Meera");
     await keys.press("Control+Enter");
     const token = await issued(front, name);
     assert.equal(await active(front), "reg-phone");
@@ -138,24 +142,22 @@ describe("the desk", { concurrency: false }, () => {
     await keys.press("Control+Enter");
     await front.waitForURL(/\/slip/);
 
-    // The doctor: to the queue by g m, rows by j, c calls.
+    // The doctor: to the queue by g m, to its rows by Tab, along them by j; c calls.
     await room.goto(clinic + "/queue");
     await room.keyboard.press("g");
     await room.keyboard.press("m");
     await room.waitForURL(/my-queue/);
-    await front.goto(clinic + "/queue");
-    await tabTo(front, "board-rows", 60);
-    for (let i = 0; i < 60; i++) {
-      await keys.press("j");
-      if ((await front.evaluate(() => document.activeElement.innerText)).includes(token)) break;
-    }
-    await keys.press("c");
-    await front.locator("tr[data-row]", { hasText: name }).locator(".badge", { hasText: "Called" }).waitFor();
-    assert.ok((await front.evaluate(() => document.activeElement.innerText)).includes(name), "the focus stays on the row");
-    await keys.press("Enter");
-    await front.waitForURL(/\/patients\//);
-    assert.deepEqual(clean(front, room), []);
-    for (const p of [front, room]) await p.context().close();
+    await tabTo(room, "board-rows", 60);
+    const at = () => room.evaluate(() => document.activeElement.closest("tr")?.innerText || "");
+    for (let i = 0; i < 60 && !(await at()).includes(name); i++) await room.keyboard.press("j");
+    await room.keyboard.press("c");
+    await room.locator("tr[data-row]", { hasText: name }).locator(".badge", { hasText: "Called" }).waitFor();
+    await tv.locator(`[data-called="${token}"]`).waitFor();
+    assert.ok((await at()).includes(name), "the focus stays on the row");
+    await room.keyboard.press("Enter");
+    await room.waitForURL(/\/patients\//);
+    assert.deepEqual(clean(front, room, tv), []);
+    for (const p of [front, room, tv]) await p.context().close();
   });
 
   test("without JavaScript", async () => {
