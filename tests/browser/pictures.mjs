@@ -52,6 +52,7 @@ for (const [name, who, at, { act, theme = "light", size = "wide", viewport } = {
   const page = await open(browser, { session: sessions[who], size });
   if (viewport) await page.setViewportSize(viewport);
   await page.goto(at);
+  await page.reload(); // with the fonts at hand: they are optional on a first visit
   await act?.(page);
   await page.evaluate((theme) => { document.documentElement.dataset.theme = theme; document.activeElement.blur(); return document.fonts.ready; }, theme);
   await page.screenshot({ path: join(folder, name + ".png") });
