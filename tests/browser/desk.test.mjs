@@ -86,6 +86,22 @@ describe("the desk", { concurrency: false }, () => {
     for (const p of [front, room, tv]) await p.context().close();
   });
 
+  test("nothing moves under a hand", async () => {
+    const [front, other] = [await open(browser, { session: desk }), await open(browser, { session: desk })];
+    await front.goto(clinic + "/queue");
+    await other.goto(clinic + "/queue");
+    await front.hover("#board tbody tr");
+    const name = `Rukmini ${family}`;
+    await register(other, name);
+    await issued(other, name);
+    await front.locator("[data-updates] button").waitFor();
+    assert.equal(await front.locator("tr[data-row]", { hasText: name }).count(), 0);
+    await front.click("[data-updates] button");
+    await front.locator("tr[data-row]", { hasText: name }).waitFor();
+    assert.deepEqual(clean(front, other), []);
+    for (const p of [front, other]) await p.context().close();
+  });
+
   test("a refused form keeps what was typed and leads to the field", async () => {
     const page = await open(browser, { session: desk });
     refused(page, 422);

@@ -103,7 +103,7 @@
     if (print) { e.preventDefault(); printSlip(print); }
     if (e.target.closest("[data-print-button]")) window.print();
     if (e.target.closest("[data-stay]")) fetch(location.href, { method: "HEAD", credentials: "same-origin" }).then(armDeadline);
-    if (e.target.closest("[data-updates]")) refreshBoard();
+    if (e.target.closest("[data-updates]")) refreshBoard(true);
   });
 
   // A slip stands hidden in the page it was issued on and prints from there, so
@@ -250,16 +250,28 @@
     if (match) { e.preventDefault(); match.focus(); }
   });
 
-  // The live board: rows change at once unless the reader is among them.
-  let changes = 0;
-  const refreshBoard = () => { changes = 0; const feed = $("[data-refresh]"); if (feed) htmx.trigger(feed, "refresh"); };
+  // The live board: rows change at once unless the reader is among them, also
+  // by the time that the answer comes: nothing moves under a hand.
+  let changes = 0, asked = false;
+  const refreshBoard = (byReader) => {
+    changes = 0; asked = byReader === true;
+    const feed = $("[data-refresh]");
+    if (feed) htmx.trigger(feed, "refresh");
+  };
   const inBoard = () => {
     const wrap = $("#board [data-rows]");
     return !!wrap && (wrap.matches(":hover") || (wrap.contains(document.activeElement) && document.activeElement !== wrap));
   };
   document.addEventListener("queue", () => {
     if (!$("#board")) return;
-    if (!inBoard()) { refreshBoard(); return; }
+    if (inBoard()) offerChanges(); else refreshBoard();
+  });
+  document.addEventListener("htmx:before:swap", (e) => {
+    if (asked || !e.detail?.ctx?.sourceElement?.matches?.("[data-refresh]") || !inBoard()) return;
+    e.preventDefault();
+    offerChanges();
+  });
+  const offerChanges = () => {
     changes++;
     const bar = $("[data-updates]");
     if (!bar) return;
@@ -267,7 +279,7 @@
     $("button", bar).textContent = text;
     bar.hidden = false;
     say(text);
-  });
+  };
 
   // Streams: when nothing was heard for 45 s the page asks by itself.
   let heard = Date.now();
