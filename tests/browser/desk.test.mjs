@@ -150,7 +150,7 @@ describe("the desk", { concurrency: false }, () => {
     // Somebody who was here before: /, part of the name, Down, Alt+Enter.
     await keys.press("Shift+Tab"); // out of the field, where a letter is a letter
     await keys.press("/");
-    await keys.type("seema");
+    await keys.type(`seema ${family}`);
     await front.locator("#patient-search-list [role=option]", { hasText: family }).waitFor();
     await keys.press("ArrowDown");
     await keys.press("Alt+Enter");
