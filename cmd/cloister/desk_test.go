@@ -360,3 +360,36 @@ func TestDeskStreamTellsOnlyItsClinic(t *testing.T) {
 	case <-time.After(200 * time.Millisecond):
 	}
 }
+
+// A long day's board keeps everybody who is not done and the last of those who
+// are; the others come when they are asked for, and stay through a refresh.
+func TestDeskBoardOfALongDay(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	jobs := s.db.As(t, testkit.Alpha, access.Jobs)
+	for i := range 20 {
+		id := uuid.New()
+		if _, err := jobs.Exec(t.Context(), `insert into visits (id, patient_id, doctor_id, day, kind, state, arrived_at, ended_at)
+			values ($1, $2, $3, platform.clinic_today(), 'routine', 'done', now(), now() - $4 * interval '1 min')`, id, testkit.Bilal, testkit.Doctor, i); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := jobs.Exec(t.Context(), "insert into tokens (id, visit_id) values ($1, $1)", id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := jobs.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	const done = `class="badge badge-done"`
+	short := s.get("/queue")
+	want(t, short, 200, []string{"8 more are done", "/clinic/alpha/queue?all=1"})
+	if n := strings.Count(short.Body.String(), done); n != 12 {
+		t.Errorf("%d of 12 who are done are on the board", n)
+	}
+	long := s.get("/queue?all=1")
+	want(t, long, 200, []string{`hx-get="/clinic/alpha/queue?all=1"`}, "more are done")
+	if n := strings.Count(long.Body.String(), done); n != 20 {
+		t.Errorf("%d of 20 who are done are on the whole board", n)
+	}
+	want(t, s.get("/queue?state=done"), 200, nil, "more are done")
+}

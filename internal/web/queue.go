@@ -59,10 +59,35 @@ func queueFilter(q url.Values) (visit.Filter, string) {
 			keep.Set("state", string(st))
 		}
 	}
+	if q.Get("all") != "" {
+		keep.Set("all", "1")
+	}
 	if len(keep) == 0 {
 		return f, ""
 	}
 	return f, "?" + keep.Encode()
+}
+
+// endedRows is how many of those who are done stay on the board with those who
+// are not; the rest of a long day comes when it is asked for.
+const endedRows = 12
+
+// cut takes the rows beyond endedRows off the board, whose ended rows are last
+// and newest first.
+func cut(b visit.Board, f visit.Filter, query url.Values) (rows []visit.Row, left int) {
+	if f.State != "" || query.Get("all") != "" {
+		return b.Rows, 0
+	}
+	ended := 0
+	for i, v := range b.Rows {
+		if v.State.Open() {
+			continue
+		}
+		if ended++; ended > endedRows {
+			return b.Rows[:i], len(b.Rows) - i
+		}
+	}
+	return b.Rows, 0
 }
 
 func (s *Site) queue(w http.ResponseWriter, r *http.Request) error {
@@ -90,16 +115,20 @@ func (s *Site) board(r *http.Request, b visit.Board, f visit.Filter, query strin
 	out := page.Board{Base: at, Query: query, Filter: query != "", Once: once(), CanAdd: info.Can(access.CheckIn)}
 	out.Stats = page.QueueStats(l, at, page.Counts{Waiting: b.Total.Waiting, Called: b.Total.Called, Consulting: b.Total.Consulting, Done: b.Total.Done,
 		Total: b.Total.All, AverageWait: b.Total.AverageWait, Doctors: b.Total.Doctors, DoctorsBusy: b.Total.DoctorsBusy}, string(f.State))
-	all := 0
+	whole := 0
 	for _, n := range b.Total.PerLine {
-		all += n
+		whole += n
 	}
-	out.Tabs = []ui.Tab{{Label: l.T("filter.all"), Count: all, Href: at.At("/queue"), Current: f.Line == uuid.Nil && f.State == ""}}
+	out.Tabs = []ui.Tab{{Label: l.T("filter.all"), Count: whole, Href: at.At("/queue"), Current: f.Line == uuid.Nil && f.State == ""}}
 	for _, line := range b.Lines {
 		if n := b.Total.PerLine[line.ID]; n > 0 || !line.Department || line.ID == f.Line {
 			out.Tabs = append(out.Tabs, ui.Tab{Label: line.Name, Count: n, Href: at.Query("/queue", "doctor", line.ID.String()), Current: line.ID == f.Line})
 		}
 	}
+	b.Rows, out.Ended = cut(b, f, r.URL.Query())
+	all := r.URL.Query()
+	all.Set("all", "1")
+	out.All = at.At("/queue") + "?" + all.Encode()
 	out.Rows = queueRows(l, b, info.Can(access.QueueMove))
 	return out
 }

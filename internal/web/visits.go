@@ -87,7 +87,7 @@ func dots(parts ...string) string {
 // tokenCard is a token with what the person may do with it now.
 func (s *Site) tokenCard(r *http.Request, v visit.Row) ui.TokenCard {
 	l, at, info := s.words(r), base(r), httpx.From(r.Context())
-	card := ui.TokenCard{Token: v.Token, Line: place(l, v.Line), Now: v.State == visit.Called || v.State == visit.InConsultation, Status: ui.Status(v.State)}
+	card := ui.TokenCard{Token: v.Token, Line: place(l, v.Line), Now: v.State == visit.Called || v.State == visit.InConsultation, Urgent: v.Priority && v.State.Open(), Status: ui.Status(v.State)}
 	if v.State == visit.Waiting || v.State == visit.Called {
 		card.Wait = l.Minutes(v.Wait)
 	}
