@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -215,7 +216,8 @@ func fillDemo(ctx context.Context, c config, m *keys.Master, s *provision.Servic
 
 // welcome tells where it is and who can sign in.
 func welcome(out io.Writer, base string, r demo.Result) {
-	fmt.Fprintf(out, "\nCloister is ready: %s\n\n", base)
+	var text bytes.Buffer // one write, so that nothing of the log gets between
+	fmt.Fprintf(&text, "\nCloister is ready: %s\n\n", base)
 	rows := [][]string{{"SIGN IN AT", "AS", "USER", "NAME"}}
 	for _, s := range r.SignIns {
 		at := base + "/platform/login"
@@ -224,8 +226,9 @@ func welcome(out io.Writer, base string, r demo.Result) {
 		}
 		rows = append(rows, []string{at, strings.ReplaceAll(string(s.Role), "_", " "), s.User, s.Name})
 	}
-	_ = printTable(out, rows) // a terminal that is gone
-	fmt.Fprintf(out, "\nEverybody's password: %s\nCtrl-C stops everything; make reset drops the data.\n\n", demo.Password)
+	_ = printTable(&text, rows) // memory takes all
+	fmt.Fprintf(&text, "\nEverybody's password: %s\nCtrl-C stops everything; make reset drops the data.\n\n", demo.Password)
+	_, _ = text.WriteTo(out) // a terminal that is gone
 }
 
 func resetDemo(c config, out io.Writer) error {

@@ -233,14 +233,9 @@ func (s *site) letters(t *testing.T, n int) []string {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if len(b) == 0 { // just opened
-				break
-			}
 			out = append(out, strings.ReplaceAll(string(b), "=\r\n", ""))
 		}
-		if len(out) == len(files) {
-			return out
-		}
+		return out
 	}
 	t.Fatalf("%d of %d letters came", len(out), n)
 	return nil

@@ -142,12 +142,16 @@ func (s *Sender) file(m *gomail.Msg, l Letter) error {
 		return err
 	}
 	name := filepath.Join(s.conf.Folder, id.String()+".eml")
-	f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	half := name + ".part" // a letter that is there is whole
+	f, err := os.OpenFile(half, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("mail: %w", err)
 	}
 	_, err = m.WriteTo(f)
-	if err = errors.Join(err, f.Close()); err != nil {
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(half, name)
+	}
+	if err != nil {
 		return fmt.Errorf("mail: %w", err)
 	}
 	e := s.conf.Log.WithField("file", name)
