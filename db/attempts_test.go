@@ -24,7 +24,7 @@ func (p probe) newValue(string) string {
 		return "now()"
 	case "undone_by":
 		return "null"
-	case "qualification", "local_name", "room":
+	case "qualification", "local_name", "room", "complaint", "note":
 		return "'x'"
 	case "shift":
 		return "'night'"
@@ -36,8 +36,8 @@ func (p probe) newValue(string) string {
 		return "'+919000000999'"
 	case "username":
 		return "username"
-	case "doctor_id":
-		return "doctor_id"
+	case "doctor_id", "due_on", "systolic":
+		return column
 	case "email":
 		return "email"
 	default:
@@ -53,7 +53,13 @@ func (p probe) insert(table string) string {
 	if p.role == access.Patient {
 		owner = "patient_id"
 	}
+	consultation := "values (" + id + ", '" + testkit.Consultation.String() + "', '" + testkit.Asha.String() + "', '" + user + "', "
 	rows := map[string]string{
+		"consultations":  "(id, visit_id, patient_id, doctor_id) values (" + id + ", '" + testkit.Visit.String() + "', '" + testkit.Asha.String() + "', '" + user + "')",
+		"diagnoses":      "(id, consultation_id, patient_id, doctor_id, title, position) " + consultation + "'Other', 9)",
+		"addenda":        "(id, consultation_id, patient_id, doctor_id, body) " + consultation + "'Other')",
+		"follow_ups":     "(id, consultation_id, patient_id, doctor_id, due_on) " + consultation + "now())",
+		"vitals":         "(id, visit_id, patient_id, pulse) values (" + id + ", '" + testkit.Visit.String() + "', '" + testkit.Asha.String() + "', 80)",
 		"settings":       "(id) values (" + id + ")",
 		"departments":    "(id, name) values (" + id + ", 'Other')",
 		"users":          "(id, username, full_name, role) values (" + id + ", 'other', 'Other Person', 'nurse')",

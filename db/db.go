@@ -1,6 +1,7 @@
 // Package db embeds the database's definition: the roles and the database's own
 // settings (server), the goose migrations of the shared schema (platform) and
-// of each clinic's schema (tenant). What sqlc makes of the queries stands in
+// of each clinic's schema (tenant), and the public lists that all clinics share
+// (reference). What sqlc makes of the queries stands in
 // platformdb and tenantdb. No code that talks to a database belongs here.
 package db
 
@@ -17,6 +18,16 @@ var platform embed.FS
 
 //go:embed tenant/*.sql
 var tenant embed.FS
+
+//go:embed reference/icd10.csv.gz
+var icd10 []byte
+
+//go:embed reference/icd10_common.txt
+var icd10Common string
+
+// ICD10 is the list of codes and titles, a CSV file compressed by gzip, and
+// the codes that are frequent, one a line. Their origin: reference/README.md.
+func ICD10() (codes []byte, common string) { return icd10, icd10Common }
 
 // Roles creates and tightens the server's roles; run as an administrator.
 func Roles() string { return text("server/00_roles.sql") }

@@ -73,6 +73,8 @@ var (
 	Duplicate     = seeded(0x22) // patient merged into Asha
 	Visit         = seeded(0x30) // done, of Asha with Doctor
 	Display       = seeded(0x40)
+	Consultation  = seeded(0x90) // open, of Visit by Doctor
+	Finished      = seeded(0x91) // of Visit by SecondDoctor, with a diagnosis, an addendum and a follow-up
 )
 
 // Operator of the platform.

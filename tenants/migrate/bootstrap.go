@@ -43,7 +43,8 @@ type Prepared struct {
 }
 
 // Bootstrap makes a server fit: roles and their passwords, the database's own
-// settings, the shared schema, the scope key, the check of the master key. It is
+// settings, the shared schema, the scope key, the check of the master key, the
+// public lists. It is
 // idempotent. The master key is compared before anything is written.
 //
 // Errors: keys.ErrWrong; *ByHandError when the connecting user may not make
@@ -74,6 +75,9 @@ func (m *Migrator) Bootstrap(ctx context.Context) (Prepared, error) {
 		return p, err
 	}
 	if err := m.plantKeys(ctx, owner); err != nil {
+		return p, err
+	}
+	if err := reference(ctx, owner); err != nil {
 		return p, err
 	}
 	if may {
