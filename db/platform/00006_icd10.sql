@@ -69,7 +69,8 @@ declare
 begin
   at_most := least(greatest(at_most, 1), 50);
   if coalesce(letters, '') <> '' then
-    return query execute 'select c.code, c.title from platform.icd10 c where replace(c.code, ''.'', '''') ^@ $1 order by c.code limit $2' using letters, at_most;
+    return query execute 'select c.code, c.title from platform.icd10 c where replace(c.code, ''.'', '''') ^@ $1 '
+      'order by replace(c.code, ''.'', '''') = $1 desc, c.common, c.code limit $2' using letters, at_most;
     get diagnostics n = row_count;
     if n > 0 then
       return;

@@ -49,6 +49,16 @@ type PlatformClinic struct {
 	Version            int32
 }
 
+type PlatformIcd10 struct {
+	Code   string
+	Title  string
+	Common *int16
+}
+
+type PlatformIcd10Word struct {
+	Word string
+}
+
 type PlatformInstallation struct {
 	OnlyRow   bool
 	KeyCheck  []byte
@@ -132,6 +142,13 @@ type PlatformProvisioning struct {
 	StartedAt  time.Time
 	FinishedAt *time.Time
 	Error      *string
+}
+
+type PlatformReferenceList struct {
+	Name     string
+	Digest   string
+	Rows     int32
+	LoadedAt time.Time
 }
 
 type PlatformSchema struct {

@@ -91,6 +91,9 @@ const (
 	DisplayManage    Capability = "display.manage"
 	TrailView        Capability = "trail.view"
 	ConsultationOwn  Capability = "consultation.own"
+	ConsultationView Capability = "consultation.view"
+	VitalsRecord     Capability = "vitals.record"
+	FollowUpClose    Capability = "follow_up.close"
 	DraftKeep        Capability = "draft.keep"
 	SessionOwn       Capability = "session.own"
 	SessionRevokeAny Capability = "session.revoke_any"
@@ -98,24 +101,26 @@ const (
 
 // needs maps each capability to the privileges that make it possible.
 var needs = map[Capability][]Privilege{
-	QueueView:       {{Table: "visits", Command: "select"}, {Table: "tokens", Command: "select"}},
-	QueueMove:       {{Table: "visits", Command: "update", Columns: []string{"state"}}},
-	QueueArrange:    {{Table: "visits", Command: "update", Columns: []string{"doctor_id", "priority"}}},
-	CheckIn:         {{Table: "visits", Command: "insert"}, {Table: "tokens", Command: "insert"}},
-	PatientView:     {{Table: "patients", Command: "select", Columns: []string{"id", "number", "full_name"}}},
-	PatientRegister: {{Table: "patients", Command: "insert"}},
-	PatientEdit:     {{Table: "patients", Command: "update", Columns: []string{"full_name", "phone"}}},
-	PatientClinical: {{Table: "patients", Command: "update", Columns: []string{"allergies", "history"}}},
-	PatientRecord:   {{Table: "patients", Command: "select", Columns: []string{"allergies", "history", "id_cipher"}}},
-	PatientMerge:    {{Table: "patient_merges", Command: "insert"}},
-	StaffView:       {{Table: "users", Command: "select", Columns: []string{"id", "full_name", "role"}}},
-	StaffManage:     {{Table: "users", Command: "insert"}, {Table: "invitations", Command: "insert"}},
-	SettingsView:    {{Table: "settings", Command: "select"}},
-	SettingsEdit:    {{Table: "settings", Command: "update"}, {Table: "departments", Command: "update"}},
-	DisplayManage:   {{Table: "displays", Command: "insert"}},
-	TrailView:       {{Table: "trail", Command: "select"}},
-	// Of those who move the queue only a doctor keeps an availability.
-	ConsultationOwn:  {{Table: "profiles", Command: "update", Columns: []string{"availability"}}, {Table: "visits", Command: "update", Columns: []string{"state"}}},
+	QueueView:        {{Table: "visits", Command: "select"}, {Table: "tokens", Command: "select"}},
+	QueueMove:        {{Table: "visits", Command: "update", Columns: []string{"state"}}},
+	QueueArrange:     {{Table: "visits", Command: "update", Columns: []string{"doctor_id", "priority"}}},
+	CheckIn:          {{Table: "visits", Command: "insert"}, {Table: "tokens", Command: "insert"}},
+	PatientView:      {{Table: "patients", Command: "select", Columns: []string{"id", "number", "full_name"}}},
+	PatientRegister:  {{Table: "patients", Command: "insert"}},
+	PatientEdit:      {{Table: "patients", Command: "update", Columns: []string{"full_name", "phone"}}},
+	PatientClinical:  {{Table: "patients", Command: "update", Columns: []string{"allergies", "history"}}},
+	PatientRecord:    {{Table: "patients", Command: "select", Columns: []string{"allergies", "history", "id_cipher"}}},
+	PatientMerge:     {{Table: "patient_merges", Command: "insert"}},
+	StaffView:        {{Table: "users", Command: "select", Columns: []string{"id", "full_name", "role"}}},
+	StaffManage:      {{Table: "users", Command: "insert"}, {Table: "invitations", Command: "insert"}},
+	SettingsView:     {{Table: "settings", Command: "select"}},
+	SettingsEdit:     {{Table: "settings", Command: "update"}, {Table: "departments", Command: "update"}},
+	DisplayManage:    {{Table: "displays", Command: "insert"}},
+	TrailView:        {{Table: "trail", Command: "select"}},
+	ConsultationOwn:  {{Table: "consultations", Command: "insert"}, {Table: "visits", Command: "update", Columns: []string{"state"}}},
+	ConsultationView: {{Table: "consultations", Command: "select"}, {Table: "diagnoses", Command: "select"}, {Table: "vitals", Command: "select"}},
+	VitalsRecord:     {{Table: "vitals", Command: "insert"}},
+	FollowUpClose:    {{Table: "follow_ups", Command: "update", Columns: []string{"state"}}},
 	DraftKeep:        {{Table: "drafts", Command: "insert"}},
 	SessionOwn:       {{Table: "sessions", Command: "update", Columns: []string{"revoked_at"}}},
 	SessionRevokeAny: {{Table: "sessions", Command: "update", Columns: []string{"revoked_at"}}, {Table: "invitations", Command: "insert"}},

@@ -28,6 +28,8 @@ var slicePackages = []string{
 // between is the written list of slices that may use another slice.
 var between = []struct{ from, to, why string }{
 	{"internal/visit", "internal/patient", "a check-in may register the patient in the same transaction, and lists of visits are searched by patient"},
+	{"internal/consultation", "internal/patient", "a consultation stands beside the patient's record and reads it in the same transaction"},
+	{"internal/consultation", "internal/visit", "beginning moves the visit in the same transaction, and finishing tells the queue"},
 	{"internal/clinic", "internal/patient", "names, phones and the clinic's day are read in one way"},
 }
 

@@ -59,6 +59,16 @@ func move(ctx context.Context, tx *tenants.Tx, id uuid.UUID, version int32, to S
 	return tx.Notify(ctx, topic, id)
 }
 
+// MoveIn is Move in a transaction of another slice, which has seen to who may.
+func MoveIn(ctx context.Context, tx *tenants.Tx, id uuid.UUID, version int32, to State) error {
+	return move(ctx, tx, id, version, to, "")
+}
+
+// Announce tells whoever watches the queue that the database moved a visit.
+func Announce(ctx context.Context, tx *tenants.Tx, id uuid.UUID) error {
+	return tx.Notify(ctx, topic, id)
+}
+
 // between says why a change of a visit found another version: nothing is wrong
 // when the last move was this very one by this very actor.
 func between(ctx context.Context, tx *tenants.Tx, id uuid.UUID, version int32, same func(tenantdb.LastMoveRow) bool) error {
