@@ -9,6 +9,7 @@ import (
 
 	"github.com/cloister-health/cloister/internal/access"
 	"github.com/cloister-health/cloister/internal/clinic"
+	"github.com/cloister-health/cloister/internal/consultation"
 	"github.com/cloister-health/cloister/internal/httpx"
 	"github.com/cloister-health/cloister/internal/identity"
 	"github.com/cloister-health/cloister/internal/keys"
@@ -69,7 +70,7 @@ func newApp(ctx context.Context, c config, h *health, metrics prometheus.Registe
 	a.deaf = followRegistry(a.db, a.keys)
 	patients := patient.NewService(a.db, a.keys)
 	site := &web.Site{Faces: faces, Find: a.find, People: a.people, Clinic: clinic.NewService(a.db, a.people), Platform: platform.NewService(a.db),
-		Patients: patients, Visits: visit.NewService(a.db, patients, m.LinkKey())}
+		Patients: patients, Visits: visit.NewService(a.db, patients, m.LinkKey()), Consults: consultation.NewService(a.db)}
 	signedIn := httpx.People{Identity: a.people}
 	a.router, err = httpx.New(httpx.Options{
 		Routes: site.Routes(), Mounts: mounts(c, h, faces), Resolve: a.db.Resolve, Can: a.can(log),

@@ -59,6 +59,7 @@ type Form struct {
 	Urgency   string      `json:"urgency"`
 	FollowUp  string      `json:"follow_up"` // days
 	Diagnoses []Diagnosis `json:"diagnoses"`
+	Typed     string      `json:"typed"` // in the search for a diagnosis, not added yet
 	Measured  Measured    `json:"measured"`
 }
 

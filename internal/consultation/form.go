@@ -65,7 +65,7 @@ var wholeCode = regexp.MustCompile(`^[A-Z][0-9][0-9A-Z](\.[0-9A-Z]{1,4})?$`)
 
 func (f Form) diagnoses(p *apperr.Problems) []Diagnosis {
 	var out []Diagnosis
-	for _, d := range f.Diagnoses {
+	for _, d := range append(slices.Clip(f.Diagnoses), Line(f.Typed)) {
 		d = Diagnosis{Code: strings.TrimSpace(d.Code), Title: tidy(d.Title), Note: tidy(d.Note)}
 		if d.Title == "" && d.Code == "" || slices.ContainsFunc(out, func(o Diagnosis) bool { return o.Code == d.Code && strings.EqualFold(o.Title, d.Title) }) {
 			continue
@@ -84,6 +84,15 @@ func (f Form) diagnoses(p *apperr.Problems) []Diagnosis {
 	return out
 }
 
+// Line is what was typed as a diagnosis: a whole code, else free text.
+func Line(typed string) Diagnosis {
+	typed = tidy(typed)
+	if code := strings.ToUpper(typed); wholeCode.MatchString(code) {
+		return Diagnosis{Code: code, Title: code}
+	}
+	return Diagnosis{Title: typed}
+}
+
 func text(p *apperr.Problems, name, s string, most int) {
 	switch {
 	case utf8.RuneCountInString(s) > most:
@@ -99,7 +108,7 @@ func tidy(s string) string { return strings.TrimSpace(strings.ReplaceAll(s, "\r\
 // clean makes a form that JSON and Postgres can keep, whatever was sent.
 func (f Form) clean() Form {
 	fix := func(s string) string { return strings.ReplaceAll(strings.ToValidUTF8(s, "\ufffd"), "\x00", "") }
-	for _, s := range []*string{&f.Complaint, &f.Findings, &f.Plan, &f.Advice, &f.Urgency, &f.FollowUp, &f.Measured.Pressure, &f.Measured.Pulse,
+	for _, s := range []*string{&f.Complaint, &f.Findings, &f.Plan, &f.Advice, &f.Urgency, &f.FollowUp, &f.Typed, &f.Measured.Pressure, &f.Measured.Pulse,
 		&f.Measured.Temperature, &f.Measured.Respiration, &f.Measured.SpO2, &f.Measured.Sugar, &f.Measured.SugarKind, &f.Measured.Weight, &f.Measured.Height} {
 		*s = fix(*s)
 	}
@@ -117,10 +126,10 @@ func (f Form) clean() Form {
 // Empty reports that nothing was written; what others measured is not the
 // doctor's writing.
 func (f Form) Empty() bool {
-	return f.Complaint == "" && f.Findings == "" && f.Plan == "" && f.Advice == "" && f.FollowUp == "" && len(f.Symptoms) == 0 && len(f.Diagnoses) == 0
+	return f.Complaint == "" && f.Findings == "" && f.Plan == "" && f.Advice == "" && f.FollowUp == "" && f.Typed == "" && len(f.Symptoms) == 0 && len(f.Diagnoses) == 0
 }
 
 func (f Form) equal(o Form) bool {
-	same := f.Complaint == o.Complaint && f.Findings == o.Findings && f.Plan == o.Plan && f.Advice == o.Advice && f.Urgency == o.Urgency && f.FollowUp == o.FollowUp
+	same := f.Complaint == o.Complaint && f.Findings == o.Findings && f.Plan == o.Plan && f.Advice == o.Advice && f.Urgency == o.Urgency && f.FollowUp == o.FollowUp && f.Typed == o.Typed
 	return same && f.Measured == o.Measured && slices.Equal(f.Symptoms, o.Symptoms) && slices.Equal(f.Diagnoses, o.Diagnoses)
 }

@@ -296,3 +296,6 @@ func (r Ranges) Sweet(v Vitals) Range {
 	}
 	return r.Random
 }
+
+// Of reports whether the values were taken at a visit.
+func (v Vitals) Of(visit uuid.UUID) bool { return v.visit == visit }

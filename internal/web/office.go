@@ -104,6 +104,10 @@ func doing(l *locale.Loc, action, entity string) string {
 		return pick(made, l.T("doing.patient_new"), l.T("doing.patient"))
 	case "visits":
 		return pick(made, l.T("doing.visit_new"), l.T("doing.visit"))
+	case "consultations":
+		return pick(made, l.T("doing.consultation_new"), l.T("doing.consultation"))
+	case "vitals":
+		return l.T("doing.vitals")
 	case "users":
 		return pick(made, l.T("doing.user_new"), l.T("doing.user"))
 	case "departments":

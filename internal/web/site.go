@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/cloister-health/cloister/internal/clinic"
+	"github.com/cloister-health/cloister/internal/consultation"
 	"github.com/cloister-health/cloister/internal/httpx"
 	"github.com/cloister-health/cloister/internal/identity"
 	"github.com/cloister-health/cloister/internal/patient"
@@ -25,12 +26,13 @@ type Site struct {
 	Platform *platform.Service
 	Patients *patient.Service
 	Visits   *visit.Service
+	Consults *consultation.Service
 }
 
 // Routes are the rows of every page.
 func (s *Site) Routes() []httpx.Route {
 	return slices.Concat(s.commonRoutes(), s.homeRoutes(), s.signInRoutes(), s.accountRoutes(), s.staffRoutes(), s.settingsRoutes(), s.officeRoutes(), s.platformRoutes(),
-		s.receptionRoutes())
+		s.receptionRoutes(), s.consultationRoutes())
 }
 
 // receptionRoutes are the desk's and the waiting room's. Rows with a fixed last

@@ -35,6 +35,12 @@ func (s *Site) showVisit(w http.ResponseWriter, r *http.Request, id uuid.UUID, s
 			Line: dots(page.SexAge(l, v.Patient.Sex, v.Patient.Birth.On(), v.Day), v.Patient.Number, v.Patient.MaskedPhone())},
 		Token: s.tokenCard(r, v.Row), Errors: errs}
 	p.Shell.Failed = len(errs) > 0
+	if info.Can(access.ConsultationView) {
+		p.Token.Links = append(p.Token.Links, ui.Button{Label: l.T("consultation.one"), Href: at.Visit(id.String(), "consultation"), Icon: "stethoscope"})
+	}
+	if info.Can(access.VitalsRecord) && v.State.Open() {
+		p.Token.Links = append(p.Token.Links, ui.Button{Label: l.T("vitals.title"), Href: at.Visit(id.String(), "vitals"), Icon: "activity"})
+	}
 	p.Facts = []ui.Fact{
 		{Label: l.T("visits.day"), Value: l.Day(v.Day)}, {Label: l.T("visit.kind"), Value: page.VisitKind(l, v.Kind)},
 		{Label: l.T("checkin.doctor"), Value: place(l, v.Line)}, {Label: l.T("visit.purpose"), Value: v.Purpose.Reveal()},
@@ -205,8 +211,16 @@ func (s *Site) myQueue(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	l := s.words(r)
-	return s.show(w, r, http.StatusOK, page.MyQueuePage(page.MyQueue{Shell: s.shell(r, "/my-queue", l.T("nav.my_queue")), Base: base(r),
+	l, say := s.words(r), ""
+	if id := r.URL.Query().Get("finished"); id != "" {
+		for _, v := range b.Rows {
+			if v.ID.String() == id {
+				say = l.T("doctor.finished", "Token", v.Token, "Name", v.Patient.Name.Reveal())
+			}
+		}
+		leadOn(&board)
+	}
+	return s.show(w, r, http.StatusOK, page.MyQueuePage(page.MyQueue{Say: say, Shell: s.shell(r, "/my-queue", l.T("nav.my_queue")), Base: base(r),
 		Now: l.Weekday(b.Now) + " " + l.DateTime(b.Now), Events: base(r).At("/queue/events"), Board: board}))
 }
 
@@ -226,17 +240,19 @@ func (s *Site) mine(r *http.Request) (page.MyBoard, visit.Board, error) {
 		return page.MyBoard{}, b, err
 	}
 	l, at := s.words(r), base(r)
-	out := page.MyBoard{Base: at, Once: once(), Rows: queueRows(l, b, true), Stats: []ui.Stat{
+	day, err := s.dayPanels(r)
+	if err != nil {
+		return page.MyBoard{}, b, err
+	}
+	out := page.MyBoard{Base: at, Once: once(), Day: day, Rows: queueRows(l, b, true), Stats: []ui.Stat{
 		{Value: l.Num(b.Total.Waiting), Label: l.T("status.waiting"), Context: l.T("queue.average", "Wait", l.Minutes(b.Total.AverageWait))},
 		{Value: l.Num(b.Total.Called), Label: l.T("status.called")}, {Value: l.Num(b.Total.Consulting), Label: l.T("status.in_consultation")},
 		{Value: l.Num(b.Total.Done), Label: l.T("status.done"), Context: l.T("queue.of_today", "N", l.Num(b.Total.All))},
 	}}
 	for _, v := range b.Rows {
 		mine := page.MyPatient{Card: s.tokenCard(r, v), Patient: person(l, v.Patient, b.Day), Purpose: v.Purpose.Reveal(), Allergies: v.Allergies.Reveal(), NoneKnown: v.NoneKnown}
-		mine.Card.Actions = s.actions(r, v, "?mine=1")
-		for i := range mine.Card.Actions {
-			mine.Card.Actions[i].Target = "#board"
-		}
+		mine.Card.Actions = s.myActions(r, v)
+		begin(l, at, &out, v)
 		switch inside := v.State == visit.InConsultation || v.State == visit.Called; {
 		case inside && out.Current == nil:
 			out.Current = &mine
@@ -249,5 +265,68 @@ func (s *Site) mine(r *http.Request) (page.MyBoard, visit.Board, error) {
 			out.Next = &mine
 		}
 	}
+	for _, card := range []*page.MyPatient{out.Current, out.Next} {
+		if card != nil && hotBegin(card) {
+			break
+		}
+	}
 	return out, b, nil
+}
+
+// leadOn puts the focus on what comes after a finished consultation: the next
+// patient is one key away.
+func leadOn(b *page.MyBoard) {
+	card := b.Next
+	if b.Current != nil {
+		card = b.Current
+	}
+	if card != nil && len(card.Card.Actions) > 0 {
+		card.Card.Actions[0].Button.Attrs = map[string]any{"data-focus": ""}
+	}
+}
+
+// hotBegin gives a card's way into the consultation its key.
+func hotBegin(p *page.MyPatient) bool {
+	for i := range p.Card.Actions {
+		if b := &p.Card.Actions[i]; strings.HasSuffix(b.Action, "/consultation/begin") {
+			b.Button.Key, b.Button.Hot = "S", "s"
+			return true
+		}
+	}
+	return false
+}
+
+// begin gives the doctor's own row the way into the consultation.
+func begin(l *locale.Loc, at page.Base, b *page.MyBoard, v visit.Row) {
+	for i := range b.Rows {
+		if b.Rows[i].VisitID == v.ID.String() && (v.State == visit.InConsultation || visit.MayGo(v.State, visit.InConsultation)) {
+			b.Rows[i].Begin, b.Rows[i].BeginAs = at.Visit(v.ID.String(), "consultation/begin"), beginLabel(l, v.State)
+		}
+	}
+}
+
+func beginLabel(l *locale.Loc, st visit.State) string {
+	if st == visit.InConsultation {
+		return l.T("consultation.go_on")
+	}
+	return l.T("action.start")
+}
+
+// myActions are the moves of a doctor's own patient; what starts or finishes
+// leads into the consultation, which alone closes the visit with its notes.
+func (s *Site) myActions(r *http.Request, v visit.Row) []ui.Post {
+	l, at := s.words(r), base(r)
+	all := s.actions(r, v, "?mine=1")
+	out := all[:0]
+	for _, a := range all {
+		switch a.Action {
+		case at.Visit(v.ID.String(), "finish") + "?mine=1", at.Visit(v.ID.String(), "start") + "?mine=1":
+			a = ui.Post{Action: at.Visit(v.ID.String(), "consultation/begin"), Once: a.Once, Hidden: a.Hidden,
+				Button: ui.Button{Label: beginLabel(l, v.State), Icon: "stethoscope", Kind: a.Button.Kind}}
+		default:
+			a.Target = "#board"
+		}
+		out = append(out, a)
+	}
+	return out
 }

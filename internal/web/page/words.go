@@ -209,3 +209,14 @@ func LanguageOptions() []ui.Option {
 	}
 	return out
 }
+
+// Urgencies are the degrees of a consultation, for a form.
+func Urgencies(l *locale.Loc) []ui.Option {
+	return []ui.Option{
+		{Value: "routine", Label: l.T("urgency.routine")}, {Value: "moderate", Label: l.T("urgency.moderate")},
+		{Value: "urgent", Label: l.T("urgency.urgent")}, {Value: "critical", Label: l.T("urgency.critical")},
+	}
+}
+
+// Urgency is one degree in words.
+func Urgency(l *locale.Loc, degree string) string { return labelOf(Urgencies(l), degree) }

@@ -22,6 +22,7 @@ var files embed.FS
 const (
 	CSS            = "css/app.css"
 	JS             = "js/app.js"
+	DraftJS        = "js/draft.js"
 	Favicon        = "img/favicon.svg"
 	HTMX           = "vendor/htmx.js"
 	HTMXSSE        = "vendor/htmx-sse.js"
@@ -32,7 +33,7 @@ const (
 )
 
 // needed are the files without which no page works.
-var needed = []string{CSS, JS, Favicon, HTMX, HTMXSSE, Icons, FontLatin, FontLatinExt, FontDevanagari}
+var needed = []string{CSS, JS, DraftJS, Favicon, HTMX, HTMXSSE, Icons, FontLatin, FontLatinExt, FontDevanagari}
 
 // ErrMissing says that the third-party files were not built in.
 var ErrMissing = errors.New("static: third-party files are missing from this build: run make assets and build again")

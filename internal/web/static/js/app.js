@@ -82,7 +82,7 @@
       return true;
     }
     if (at < 0) return false;
-    const act = key === "Enter" ? $("[data-open]", rows[at]) : key === "c" && singleKeys() ? $("[data-call]", rows[at]) : null;
+    const act = key === "Enter" ? $("[data-enter]", rows[at]) || $("[data-open]", rows[at]) : key === "c" && singleKeys() ? $("[data-call]", rows[at]) : null;
     if (act) { e.preventDefault(); act.click(); return true; }
     return false;
   };

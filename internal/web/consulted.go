@@ -1,0 +1,319 @@
+package web
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/cloister-health/cloister/internal/access"
+	"github.com/cloister-health/cloister/internal/apperr"
+	"github.com/cloister-health/cloister/internal/consultation"
+	"github.com/cloister-health/cloister/internal/httpx"
+	"github.com/cloister-health/cloister/internal/patient"
+	"github.com/cloister-health/cloister/internal/visit"
+	"github.com/cloister-health/cloister/internal/web/locale"
+	"github.com/cloister-health/cloister/internal/web/page"
+	"github.com/cloister-health/cloister/internal/web/ui"
+)
+
+// visitBanner is the patient's banner with the token and what the visit adds.
+func (s *Site) visitBanner(r *http.Request, k consultation.Work) ui.Banner {
+	l := s.words(r)
+	b := s.banner(r, k.Record)
+	b.Token = k.Visit.Token
+	if h := k.Record.History.Reveal(); h != "" && len([]rune(h)) <= 40 {
+		b.Flags = append(b.Flags, ui.Flag{Kind: "wait", Icon: "activity", Text: h})
+	}
+	if k.Visit.Priority || k.Visit.Kind == "emergency" {
+		b.Flags = append(b.Flags, ui.Flag{Kind: "stat", Icon: "triangle-alert", Text: l.T("consultation.urgent_visit")})
+	}
+	return b
+}
+
+// showConsulted draws what was found at a visit, to read and to add to.
+func (s *Site) showConsulted(w http.ResponseWriter, r *http.Request, k consultation.Work, status int, add *page.AddendumForm) error {
+	l, at, info := s.words(r), base(r), httpx.From(r.Context())
+	area, trail := "/patients", ui.Crumb{Label: l.T("nav.patients"), Href: at.At("/patients")}
+	if info.Can(access.ConsultationOwn) {
+		area, trail = "/my-queue", ui.Crumb{Label: l.T("nav.my_queue"), Href: at.At("/my-queue")}
+	}
+	p := page.Consulted{Shell: s.shell(r, area, l.T("consultation.title", "Name", k.Record.Name.Reveal()), trail), Base: at, ID: k.Visit.ID.String(), Banner: s.visitBanner(r, k),
+		Trends: trends(l, k), Vitals: vitalFacts(l, k)}
+	all := k.Others
+	if k.Mine != nil {
+		all = append([]consultation.Consultation{*k.Mine}, all...)
+	}
+	for _, c := range all {
+		if c.State == consultation.Finished {
+			p.Notes = append(p.Notes, consultedNotes(l, c))
+		} else {
+			p.Notices = append(p.Notices, ui.Notice{Text: l.T("consultation.with_doctor", "Name", c.Doctor)})
+		}
+	}
+	if len(all) == 0 {
+		p.Notices = append(p.Notices, ui.Notice{Text: l.T("consultation.none")})
+	}
+	st := visit.State(k.Visit.State)
+	mine := k.Visit.Doctor == info.Who.Actor.ID || k.Visit.Doctor == uuid.Nil
+	if info.Can(access.ConsultationOwn) && mine && k.Mine == nil && (st == visit.InConsultation || st == visit.Done || visit.MayGo(st, visit.InConsultation)) {
+		p.Begin = &ui.Post{Action: at.Visit(p.ID, "consultation/begin"), Once: once(), Hidden: [][2]string{{"version", strconv.Itoa(int(k.Visit.Version))}},
+			Button: ui.Button{Label: l.T("consultation.begin"), Kind: "primary", Icon: "stethoscope", Attrs: map[string]any{"data-focus": ""}}}
+	}
+	if info.Can(access.ConsultationOwn) && k.Mine != nil && k.Mine.State == consultation.Finished {
+		if add == nil {
+			add = &page.AddendumForm{Once: once()}
+		}
+		p.Add = add
+	}
+	p.Links = []ui.Button{{Label: l.T("patient.one"), Href: at.Patient(k.Visit.Patient.String()), Icon: "user"}}
+	if info.Can(access.VitalsRecord) && !info.Can(access.ConsultationOwn) {
+		p.Links = append(p.Links, ui.Button{Label: l.T("vitals.title"), Href: at.Visit(p.ID, "vitals"), Icon: "activity"})
+	}
+	p.History, p.Older = pastEvents(l, at, k)
+	return s.show(w, r, status, page.ConsultedPage(p))
+}
+
+func consultedNotes(l *locale.Loc, c consultation.Consultation) page.ConsultedNotes {
+	n := page.ConsultedNotes{Doctor: c.Doctor, When: l.DateTime(c.FinishedAt)}
+	var ticked []string
+	for _, x := range c.Symptoms {
+		ticked = append(ticked, page.Symptom(l, x))
+	}
+	for _, d := range c.Diagnoses {
+		n.Diagnoses = append(n.Diagnoses, page.DiagnosisRow{Code: d.Code, Title: d.Title.Reveal(), Note: d.Note.Reveal()})
+	}
+	for _, f := range []ui.Fact{
+		{Label: l.T("consultation.complaint"), Value: c.Complaint.Reveal()}, {Label: l.T("consultation.symptoms"), Value: strings.Join(ticked, ", ")},
+		{Label: l.T("consultation.findings"), Value: c.Findings.Reveal()}, {Label: l.T("consultation.plan"), Value: c.Plan.Reveal()},
+		{Label: l.T("consultation.advice"), Value: c.Advice.Reveal()}, {Label: l.T("consultation.urgency"), Value: page.Urgency(l, c.Urgency)},
+	} {
+		if f.Value != "" {
+			n.Facts = append(n.Facts, f)
+		}
+	}
+	if c.FollowUpDays > 0 {
+		n.Facts = append(n.Facts, ui.Fact{Label: l.T("consultation.follow_up"), Value: l.N("consultation.in_days", c.FollowUpDays)})
+	}
+	for _, a := range c.Addenda {
+		n.Addenda = append(n.Addenda, page.AddendumRow{When: l.DateTime(a.At), Doctor: a.Doctor, Body: a.Body.Reveal()})
+	}
+	return n
+}
+
+func (s *Site) addendumPost(w http.ResponseWriter, r *http.Request) error {
+	id, err := pathID(r, "id")
+	if err != nil {
+		return err
+	}
+	body := r.PostFormValue("body")
+	err = s.Consults.AddTo(r.Context(), formKey(r), id, body)
+	if err == nil {
+		return httpx.Redirect(w, r, base(r).Visit(id.String(), "consultation"))
+	}
+	if !apperr.Is(err, apperr.Invalid) {
+		return err
+	}
+	k, gone := s.Consults.Work(r.Context(), id)
+	if gone != nil {
+		return gone
+	}
+	return s.showConsulted(w, r, k, http.StatusUnprocessableEntity, &page.AddendumForm{Once: formKey(r).String(), Body: body, Errors: ui.ErrorsOf(s.words(r), err)})
+}
+
+func (s *Site) vitals(w http.ResponseWriter, r *http.Request) error {
+	id, err := pathID(r, "id")
+	if err != nil {
+		return err
+	}
+	k, err := s.Consults.Taken(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	return s.showVitals(w, r, k, http.StatusOK, k.Vitals.Measured(), nil)
+}
+
+func (s *Site) showVitals(w http.ResponseWriter, r *http.Request, k consultation.Work, status int, m consultation.Measured, errs ui.Errors) error {
+	l, at := s.words(r), base(r)
+	p := page.VitalsPage{Shell: s.shell(r, "/queue", l.T("vitals.of", "Name", k.Record.Name.Reveal()), ui.Crumb{Label: l.T("queue.title"), Href: at.At("/queue")},
+		ui.Crumb{Label: l.T("slip.title", "Token", k.Visit.Token), Href: at.Visit(k.Visit.ID.String(), "")}), Base: at, ID: k.Visit.ID.String(), Banner: s.visitBanner(r, k),
+		Vitals: vitalFields(l, k, m, errs), Errors: errs, Done: r.URL.Query().Get("saved") != ""}
+	p.Shell.Failed = len(errs) > 0
+	if len(k.Takers) > 0 {
+		p.Taken = l.T("vitals.taken", "Names", strings.Join(k.Takers, ", "))
+	}
+	for _, c := range k.Others {
+		p.Closed = p.Closed || c.State == consultation.Finished
+	}
+	return s.show(w, r, status, page.VitalsFormPage(p))
+}
+
+func (s *Site) vitalsPost(w http.ResponseWriter, r *http.Request) error {
+	id, err := pathID(r, "id")
+	if err != nil {
+		return err
+	}
+	m := measured(r)
+	err = s.Consults.Measure(r.Context(), id, m)
+	if err == nil {
+		return httpx.Redirect(w, r, base(r).Visit(id.String(), "vitals")+"?saved=1")
+	}
+	if !apperr.Is(err, apperr.Invalid) {
+		return err
+	}
+	k, gone := s.Consults.Taken(r.Context(), id)
+	if gone != nil {
+		return gone
+	}
+	return s.showVitals(w, r, k, http.StatusUnprocessableEntity, m, ui.ErrorsOf(s.words(r), err))
+}
+
+// pastEvents are the visits before this one, as the side of the screen shows
+// them.
+func pastEvents(l *locale.Loc, at page.Base, k consultation.Work) (events []ui.Event, older string) {
+	usual := consultation.RangesAt(k.Record.Birth.On(), k.Now)
+	for _, p := range k.History {
+		events = append(events, pastEvent(l, at, p, usual))
+	}
+	if k.More {
+		older = at.Patient(k.Visit.Patient.String()) + "/history"
+	}
+	return events, older
+}
+
+func pastEvent(l *locale.Loc, at page.Base, p consultation.Past, usual consultation.Ranges) ui.Event {
+	e := ui.Event{When: l.Day(p.Day), Stamp: p.Day.Format(time.DateOnly), Title: page.VisitKind(l, p.Kind)}
+	if p.State != "done" {
+		e.Status = ui.Status(p.State)
+	}
+	purpose := p.Purpose.Reveal()
+	if purpose != "" {
+		e.Title, purpose = purpose, ""
+	}
+	if len(p.Titles) > 0 {
+		purpose = p.Complaint.Reveal()
+		var all []string
+		for _, t := range p.Titles {
+			all = append(all, t.Reveal())
+		}
+		e.Title = strings.Join(all, ", ")
+	}
+	if p.Found {
+		e.Href = at.Visit(p.VisitID.String(), "consultation")
+	}
+	if v := p.Vitals; v != nil && v.Systolic > 0 {
+		text := l.T("vitals.bp") + " " + v.Measured().Pressure
+		if flag := flagWord(l, usual.Pressure(*v)); flag != "" {
+			e.Abnormal = text + " " + flag
+		} else {
+			purpose = dots(text, purpose)
+		}
+	}
+	e.Gist = dots(p.Doctor, clip(purpose, 120))
+	return e
+}
+
+// clip shortens a text to so many letters.
+func clip(s string, most int) string {
+	r := []rune(s)
+	if len(r) <= most {
+		return s
+	}
+	return strings.TrimSpace(string(r[:most])) + "…"
+}
+
+func flagWord(l *locale.Loc, flag string) string {
+	switch flag {
+	case "high":
+		return l.T("vitals.high")
+	case "low":
+		return l.T("vitals.low")
+	}
+	return ""
+}
+
+// pastVisits puts the visits with what was found on a patient's page.
+func (s *Site) pastVisits(r *http.Request, p *page.PatientPage, id uuid.UUID, rec patient.Record) error {
+	const most = 25
+	h, err := s.Consults.History(r.Context(), id, patient.Page{}, most)
+	if err != nil {
+		return err
+	}
+	usual := consultation.RangesAt(rec.Birth.On(), today(r))
+	for _, x := range h.Past {
+		e := pastEvent(s.words(r), base(r), x, usual)
+		if e.Href == "" {
+			e.Href = base(r).Visit(x.VisitID.String(), "")
+		}
+		p.Visits = append(p.Visits, e)
+	}
+	if h.More {
+		p.Older = base(r).Patient(id.String()) + "/history"
+	}
+	return nil
+}
+
+// history is a patient's whole past, page by page.
+func (s *Site) history(w http.ResponseWriter, r *http.Request) error {
+	id, err := pathID(r, "id")
+	if err != nil {
+		return err
+	}
+	h, err := s.Consults.History(r.Context(), id, after(r), pageSize)
+	if err != nil {
+		return err
+	}
+	l, at := s.words(r), base(r)
+	p := page.HistoryPage{Shell: s.shell(r, "/patients", l.T("consultation.history"), ui.Crumb{Label: l.T("nav.patients"), Href: at.At("/patients")},
+		ui.Crumb{Label: l.T("patient.one"), Href: at.Patient(id.String())})}
+	for _, x := range h.Past {
+		p.Events = append(p.Events, pastEvent(l, at, x, consultation.Ranges{}))
+	}
+	if h.More {
+		p.Next = at.Query("/patients/"+id.String()+"/history", "day", h.Next.Day.Format(time.DateOnly), "at", h.Next.At.UTC().Format(time.RFC3339Nano), "after", h.Next.ID.String())
+	}
+	return s.show(w, r, http.StatusOK, page.PatientHistory(p))
+}
+
+func (s *Site) followUpPost(w http.ResponseWriter, r *http.Request) error {
+	id, err := pathID(r, "id")
+	if err != nil {
+		return err
+	}
+	if err := s.Consults.CloseFollowUp(r.Context(), id, version(r), r.PostFormValue("state")); err != nil {
+		return err
+	}
+	if httpx.From(r.Context()).Can(access.ConsultationOwn) {
+		return httpx.Redirect(w, r, base(r).At("/my-queue"))
+	}
+	return httpx.Redirect(w, r, base(r).At("/queue"))
+}
+
+// dayPanels are what the doctor has open besides the queue.
+func (s *Site) dayPanels(r *http.Request) (page.DayPanels, error) {
+	d, err := s.Consults.Day(r.Context())
+	if err != nil {
+		return page.DayPanels{}, err
+	}
+	l, at := s.words(r), base(r)
+	var out page.DayPanels
+	for _, u := range d.Unfinished {
+		when := dots(u.Token, l.Time(u.Started))
+		if !u.Day.Equal(d.Today) {
+			when = l.DateTime(u.Started)
+		}
+		out.Unfinished = append(out.Unfinished, page.DayRow{Person: person(l, u.Patient, d.Today), When: when, Late: !u.Day.Equal(d.Today),
+			Href: at.Visit(u.VisitID.String(), "consultation")})
+	}
+	for _, f := range d.Due {
+		close := func(state, label string) ui.Post {
+			return ui.Post{Action: at.At("/follow-ups/" + f.ID.String() + "/close"), Hidden: [][2]string{{"version", strconv.Itoa(int(f.Version))}, {"state", state}},
+				Button: ui.Button{Label: label, Spoken: f.Patient.Name.Reveal(), Small: true}}
+		}
+		out.Due = append(out.Due, page.DayRow{Person: person(l, f.Patient, d.Today), When: l.Day(f.On), Late: f.On.Before(d.Today), Href: at.Patient(f.Patient.ID.String()),
+			Posts: []ui.Post{close("done", l.T("follow_up.done")), close("cancelled", l.T("follow_up.cancel"))}})
+	}
+	return out, nil
+}
