@@ -46,6 +46,49 @@ func (q *Queries) HasSetPassword(ctx context.Context, id uuid.UUID) (bool, error
 	return has_set, err
 }
 
+const insertDemoConsultation = `-- name: InsertDemoConsultation :exec
+insert into consultations (id, visit_id, patient_id, doctor_id, complaint, symptoms, findings, plan, advice, urgency, follow_up_days, state, started_at, finished_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
+  $14)
+`
+
+type InsertDemoConsultationParams struct {
+	ID           uuid.UUID
+	VisitID      uuid.UUID
+	PatientID    uuid.UUID
+	DoctorID     uuid.UUID
+	Complaint    phi.Text
+	Symptoms     []string
+	Findings     phi.Text
+	Plan         phi.Text
+	Advice       phi.Text
+	Urgency      string
+	FollowUpDays *int16
+	State        string
+	StartedAt    time.Time
+	FinishedAt   *time.Time
+}
+
+func (q *Queries) InsertDemoConsultation(ctx context.Context, arg InsertDemoConsultationParams) error {
+	_, err := q.db.Exec(ctx, insertDemoConsultation,
+		arg.ID,
+		arg.VisitID,
+		arg.PatientID,
+		arg.DoctorID,
+		arg.Complaint,
+		arg.Symptoms,
+		arg.Findings,
+		arg.Plan,
+		arg.Advice,
+		arg.Urgency,
+		arg.FollowUpDays,
+		arg.State,
+		arg.StartedAt,
+		arg.FinishedAt,
+	)
+	return err
+}
+
 const insertDemoDepartment = `-- name: InsertDemoDepartment :exec
 insert into departments (id, name, local_name, room, token_prefix) values ($1, $2, $3, $4, $5)
 on conflict (lower(name)) do nothing
@@ -70,6 +113,36 @@ func (q *Queries) InsertDemoDepartment(ctx context.Context, arg InsertDemoDepart
 	return err
 }
 
+const insertDemoDiagnosis = `-- name: InsertDemoDiagnosis :exec
+insert into diagnoses (id, consultation_id, patient_id, doctor_id, code, title, position, created_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8)
+`
+
+type InsertDemoDiagnosisParams struct {
+	ID             uuid.UUID
+	ConsultationID uuid.UUID
+	PatientID      uuid.UUID
+	DoctorID       uuid.UUID
+	Code           string
+	Title          phi.Text
+	Position       int16
+	CreatedAt      time.Time
+}
+
+func (q *Queries) InsertDemoDiagnosis(ctx context.Context, arg InsertDemoDiagnosisParams) error {
+	_, err := q.db.Exec(ctx, insertDemoDiagnosis,
+		arg.ID,
+		arg.ConsultationID,
+		arg.PatientID,
+		arg.DoctorID,
+		arg.Code,
+		arg.Title,
+		arg.Position,
+		arg.CreatedAt,
+	)
+	return err
+}
+
 const insertDemoDisplay = `-- name: InsertDemoDisplay :exec
 insert into displays (id, name, lines) values ($1, $2, '{}')
 `
@@ -81,6 +154,31 @@ type InsertDemoDisplayParams struct {
 
 func (q *Queries) InsertDemoDisplay(ctx context.Context, arg InsertDemoDisplayParams) error {
 	_, err := q.db.Exec(ctx, insertDemoDisplay, arg.ID, arg.Name)
+	return err
+}
+
+const insertDemoFollowUp = `-- name: InsertDemoFollowUp :exec
+insert into follow_ups (id, consultation_id, patient_id, doctor_id, due_on, state) values ($1, $2, $3, $4, $5, $6)
+`
+
+type InsertDemoFollowUpParams struct {
+	ID             uuid.UUID
+	ConsultationID uuid.UUID
+	PatientID      uuid.UUID
+	DoctorID       uuid.UUID
+	DueOn          time.Time
+	State          string
+}
+
+func (q *Queries) InsertDemoFollowUp(ctx context.Context, arg InsertDemoFollowUpParams) error {
+	_, err := q.db.Exec(ctx, insertDemoFollowUp,
+		arg.ID,
+		arg.ConsultationID,
+		arg.PatientID,
+		arg.DoctorID,
+		arg.DueOn,
+		arg.State,
+	)
 	return err
 }
 
@@ -293,13 +391,61 @@ func (q *Queries) InsertDemoVisit(ctx context.Context, arg InsertDemoVisitParams
 	return err
 }
 
+const insertDemoVitals = `-- name: InsertDemoVitals :exec
+insert into vitals (id, visit_id, patient_id, taken_by, taken_at, systolic, diastolic, pulse, temperature_tenths, temperature_unit, respiration, spo2, sugar,
+  sugar_kind, weight_grams, height_mm)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'F', $10, $11,
+  $12, $13, $14, $15)
+`
+
+type InsertDemoVitalsParams struct {
+	ID                uuid.UUID
+	VisitID           uuid.UUID
+	PatientID         uuid.UUID
+	TakenBy           uuid.NullUUID
+	TakenAt           time.Time
+	Systolic          *int16
+	Diastolic         *int16
+	Pulse             *int16
+	TemperatureTenths *int16
+	Respiration       *int16
+	Spo2              *int16
+	Sugar             *int16
+	SugarKind         string
+	WeightGrams       *int32
+	HeightMm          *int32
+}
+
+func (q *Queries) InsertDemoVitals(ctx context.Context, arg InsertDemoVitalsParams) error {
+	_, err := q.db.Exec(ctx, insertDemoVitals,
+		arg.ID,
+		arg.VisitID,
+		arg.PatientID,
+		arg.TakenBy,
+		arg.TakenAt,
+		arg.Systolic,
+		arg.Diastolic,
+		arg.Pulse,
+		arg.TemperatureTenths,
+		arg.Respiration,
+		arg.Spo2,
+		arg.Sugar,
+		arg.SugarKind,
+		arg.WeightGrams,
+		arg.HeightMm,
+	)
+	return err
+}
+
 const listDemoPatients = `-- name: ListDemoPatients :many
-select id, registered_on from patients where merged_into is null order by number
+select id, registered_on, coalesce(birth_date, (age_told_on - make_interval(years => age_years))::date, registered_on - 12000)::date as born
+from patients where merged_into is null order by number
 `
 
 type ListDemoPatientsRow struct {
 	ID           uuid.UUID
 	RegisteredOn time.Time
+	Born         time.Time
 }
 
 func (q *Queries) ListDemoPatients(ctx context.Context) ([]ListDemoPatientsRow, error) {
@@ -311,7 +457,7 @@ func (q *Queries) ListDemoPatients(ctx context.Context) ([]ListDemoPatientsRow, 
 	items := []ListDemoPatientsRow{}
 	for rows.Next() {
 		var i ListDemoPatientsRow
-		if err := rows.Scan(&i.ID, &i.RegisteredOn); err != nil {
+		if err := rows.Scan(&i.ID, &i.RegisteredOn, &i.Born); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

@@ -38,13 +38,15 @@ func (f *filler) days(ctx context.Context, tx *tenants.Tx, p place, staff map[st
 		return before, err
 	}
 	var lines []line
-	desk := uuid.Nil
+	desk, nurse := uuid.Nil, uuid.Nil
 	for _, s := range p.staff {
 		switch {
 		case s.role == access.Doctor && staff[s.user] != uuid.Nil:
 			lines = append(lines, line{staff[s.user], 10 - 2*len(lines)})
 		case s.role == access.Receptionist && desk == uuid.Nil:
 			desk = staff[s.user]
+		case s.role == access.Nurse && nurse == uuid.Nil:
+			nurse = staff[s.user]
 		}
 	}
 	var all []tenantdb.InsertDemoVisitParams
@@ -59,6 +61,10 @@ func (f *filler) days(ctx context.Context, tx *tenants.Tx, p place, staff map[st
 			all = append(all, g.whole(lines)...)
 		}
 	}
+	notes := &notebook{rng: rand.New(rand.NewPCG(p.seed, uint64(today.Unix())+7)), nurse: nurse, today: today, born: map[uuid.UUID]time.Time{}}
+	for _, who := range patients {
+		notes.born[who.ID] = who.Born
+	}
 	err = inTens(all, func(some []tenantdb.InsertDemoVisitParams) error {
 		fns := make([]func(*tenantdb.Queries) error, len(some))
 		for i, v := range some {
@@ -66,7 +72,10 @@ func (f *filler) days(ctx context.Context, tx *tenants.Tx, p place, staff map[st
 				if err := q.InsertDemoVisit(ctx, v); err != nil {
 					return err
 				}
-				return q.InsertDemoToken(ctx, tenantdb.InsertDemoTokenParams{ID: newID(), VisitID: v.ID, Day: v.Day, MadeAt: v.ArrivedAt})
+				if err := q.InsertDemoToken(ctx, tenantdb.InsertDemoTokenParams{ID: newID(), VisitID: v.ID, Day: v.Day, MadeAt: v.ArrivedAt}); err != nil {
+					return err
+				}
+				return notes.write(ctx, q, v)
 			}
 		}
 		return tx.Together(ctx, fns...)

@@ -31,7 +31,8 @@ values (@id, @first_name, @last_name, @local_name, @search_key, @sex, sqlc.narg(
   @allergies, @no_known_allergies, @history, @language, @registered_on, @registered_by);
 
 -- name: ListDemoPatients :many
-select id, registered_on from patients where merged_into is null order by number;
+select id, registered_on, coalesce(birth_date, (age_told_on - make_interval(years => age_years))::date, registered_on - 12000)::date as born
+from patients where merged_into is null order by number;
 
 -- name: ListVisitDays :many
 select distinct day from visits where day >= @since order by day;
@@ -50,3 +51,21 @@ select wrapped from platform.keysets where clinic_id = (select platform.current_
 
 -- name: HasSetPassword :one
 select (password_changed_at is not null)::boolean as has_set from users where id = @id;
+
+-- name: InsertDemoConsultation :exec
+insert into consultations (id, visit_id, patient_id, doctor_id, complaint, symptoms, findings, plan, advice, urgency, follow_up_days, state, started_at, finished_at)
+values (@id, @visit_id, @patient_id, @doctor_id, @complaint, @symptoms, @findings, @plan, @advice, @urgency, sqlc.narg(follow_up_days), @state, @started_at,
+  sqlc.narg(finished_at));
+
+-- name: InsertDemoDiagnosis :exec
+insert into diagnoses (id, consultation_id, patient_id, doctor_id, code, title, position, created_at)
+values (@id, @consultation_id, @patient_id, @doctor_id, @code, @title, @position, @created_at);
+
+-- name: InsertDemoVitals :exec
+insert into vitals (id, visit_id, patient_id, taken_by, taken_at, systolic, diastolic, pulse, temperature_tenths, temperature_unit, respiration, spo2, sugar,
+  sugar_kind, weight_grams, height_mm)
+values (@id, @visit_id, @patient_id, @taken_by, @taken_at, sqlc.narg(systolic), sqlc.narg(diastolic), @pulse, @temperature_tenths, 'F', @respiration, @spo2,
+  sqlc.narg(sugar), @sugar_kind, @weight_grams, @height_mm);
+
+-- name: InsertDemoFollowUp :exec
+insert into follow_ups (id, consultation_id, patient_id, doctor_id, due_on, state) values (@id, @consultation_id, @patient_id, @doctor_id, @due_on, @state);
