@@ -153,6 +153,18 @@ func (q *Queries) GetFollowUp(ctx context.Context, id uuid.UUID) (GetFollowUpRow
 	return i, err
 }
 
+const holdConsultation = `-- name: HoldConsultation :one
+select state from consultations where id = $1 for share
+`
+
+// Keeps a finish waiting until the draft is written, or waits for it.
+func (q *Queries) HoldConsultation(ctx context.Context, id uuid.UUID) (string, error) {
+	row := q.db.QueryRow(ctx, holdConsultation, id)
+	var state string
+	err := row.Scan(&state)
+	return state, err
+}
+
 const insertAddendum = `-- name: InsertAddendum :exec
 insert into addenda (id, consultation_id, patient_id, doctor_id, body) values ($1, $2, $2, $3, $4)
 `
@@ -894,7 +906,8 @@ func (q *Queries) SearchCodes(ctx context.Context, arg SearchCodesParams) ([]Sea
 }
 
 const updateDraft = `-- name: UpdateDraft :execrows
-update drafts set body = $1 where user_id = $2 and kind = $3 and subject_id = $4 and version = $5
+update drafts set body = $1
+where user_id = $2 and kind = $3 and subject_id = $4 and (version = $5 or body ->> 'window' = $6::text)
 `
 
 type UpdateDraftParams struct {
@@ -903,9 +916,11 @@ type UpdateDraftParams struct {
 	Kind      string
 	SubjectID uuid.NullUUID
 	Version   int32
+	WindowID  string
 }
 
-// No row: another window has written since this one last did.
+// No row: another window has written since this one last did. What this very
+// window sent last is no other's, though its answer may not have come yet.
 func (q *Queries) UpdateDraft(ctx context.Context, arg UpdateDraftParams) (int64, error) {
 	result, err := q.db.Exec(ctx, updateDraft,
 		arg.Body,
@@ -913,6 +928,7 @@ func (q *Queries) UpdateDraft(ctx context.Context, arg UpdateDraftParams) (int64
 		arg.Kind,
 		arg.SubjectID,
 		arg.Version,
+		arg.WindowID,
 	)
 	if err != nil {
 		return 0, err

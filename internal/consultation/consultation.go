@@ -60,7 +60,10 @@ type Form struct {
 	FollowUp  string      `json:"follow_up"` // days
 	Diagnoses []Diagnosis `json:"diagnoses"`
 	Typed     string      `json:"typed"` // in the search for a diagnosis, not added yet
-	Measured  Measured    `json:"measured"`
+	// Window names the browser's window that wrote: its own requests may overtake
+	// one another and are no second window's.
+	Window   string   `json:"window"`
+	Measured Measured `json:"measured"`
 }
 
 // Format hides what a patient said from every log.

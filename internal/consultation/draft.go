@@ -43,7 +43,11 @@ func (s *Service) Keep(ctx context.Context, visitID uuid.UUID, version int32, f 
 		if err != nil {
 			return err
 		}
-		if c.State == Finished {
+		state, err := tx.Q().HoldConsultation(ctx, c.ID)
+		if err != nil {
+			return err
+		}
+		if state == Finished {
 			return finishedAlready()
 		}
 		f := f.clean()
@@ -66,8 +70,10 @@ func keep(ctx context.Context, tx *tenants.Tx, visitID uuid.UUID, version int32,
 	if version == 0 {
 		n, err = tx.Q().InsertDraft(ctx, tenantdb.InsertDraftParams{ID: uuid.Must(uuid.NewV7()), UserID: tx.Actor.ID, Kind: draftKind,
 			SubjectID: someID(visitID), Body: body})
-	} else {
-		n, err = tx.Q().UpdateDraft(ctx, tenantdb.UpdateDraftParams{UserID: tx.Actor.ID, Kind: draftKind, SubjectID: someID(visitID), Version: version, Body: body})
+	}
+	if err == nil && n == 0 && (version > 0 || f.Window != "") {
+		n, err = tx.Q().UpdateDraft(ctx, tenantdb.UpdateDraftParams{UserID: tx.Actor.ID, Kind: draftKind, SubjectID: someID(visitID), Version: version,
+			WindowID: orNone(f.Window), Body: body})
 	}
 	if err != nil {
 		return Draft{}, err
@@ -86,6 +92,14 @@ func keep(ctx context.Context, tx *tenants.Tx, visitID uuid.UUID, version int32,
 		return *there, nil
 	}
 	return *there, stale()
+}
+
+// orNone is a window's name; without one none is the same.
+func orNone(window string) string {
+	if window == "" {
+		return "none"
+	}
+	return window
 }
 
 func stale() error {

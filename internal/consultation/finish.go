@@ -47,7 +47,7 @@ func (s *Service) Finish(ctx context.Context, key, visitID uuid.UUID, version in
 		if err != nil {
 			return err
 		}
-		if draft != nil && draft.Version != version && !draft.Form.equal(f) {
+		if draft != nil && draft.Version != version && !draft.Form.equal(f) && (f.Window == "" || draft.Form.Window != f.Window) {
 			theirs = *draft
 			return stale()
 		}

@@ -104,7 +104,7 @@ type Day struct {
 
 const (
 	dueAhead = 7  // days that a follow-up shows before it is due
-	dueMost  = 20 // lines of each list
+	dueMost  = 10 // lines of each list
 )
 
 // Day gives the consultations that the actor has not finished, and the

@@ -225,6 +225,27 @@ func TestDraftsOfTwoWindows(t *testing.T) {
 	}
 }
 
+// One window's requests may overtake each other: a save that is on its way while
+// the form is sent is no second window.
+func TestOneWindowDoesNotMeetItself(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	id := w.begun(t)
+	mine := func(text string) consultation.Form { return consultation.Form{Complaint: text, Window: "one"} }
+	for _, text := range []string{"S", "So", "Sore"} { // each with the version of the page as it was drawn
+		if _, err := w.Keep(doctor(t), id, 0, mine(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := w.Keep(doctor(t), id, 0, consultation.Form{Complaint: "Foot", Window: "two"})
+	code(t, "the other window", err, apperr.Stale)
+	_, err = w.Finish(doctor(t), uuid.New(), id, 0, consultation.Form{Complaint: "Foot", Window: "two"})
+	code(t, "the other window finishes", err, apperr.Stale)
+	if _, err := w.Finish(doctor(t), uuid.New(), id, 0, mine("Sore throat")); err != nil {
+		t.Error(err)
+	}
+}
+
 // Two windows that save at once: one wins, the other is told.
 func TestDraftsRace(t *testing.T) {
 	t.Parallel()

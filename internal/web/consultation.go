@@ -41,7 +41,7 @@ func (s *Site) consultationRoutes() []httpx.Route {
 func consultationForm(r *http.Request) consultation.Form {
 	v := r.PostFormValue // parses the form
 	f := consultation.Form{Complaint: lines(v("complaint")), Findings: lines(v("findings")), Plan: lines(v("plan")), Advice: lines(v("advice")), Urgency: v("urgency"),
-		FollowUp: v("follow_up"), Typed: v("diagnosis"), Symptoms: r.PostForm["symptoms"], Measured: measured(r)}
+		FollowUp: v("follow_up"), Typed: v("diagnosis"), Window: v("_once"), Symptoms: r.PostForm["symptoms"], Measured: measured(r)}
 	remove := -1
 	if n, err := strconv.Atoi(v("remove")); err == nil {
 		remove = n

@@ -300,6 +300,9 @@ func (s *Site) dayPanels(r *http.Request) (page.DayPanels, error) {
 	l, at := s.words(r), base(r)
 	var out page.DayPanels
 	for _, u := range d.Unfinished {
+		if u.Inside && u.Day.Equal(d.Today) {
+			continue // the card above is theirs
+		}
 		when := dots(u.Token, l.Time(u.Started))
 		if !u.Day.Equal(d.Today) {
 			when = l.DateTime(u.Started)

@@ -60,8 +60,14 @@ insert into drafts (id, user_id, kind, subject_id, body) values (@id, @user_id, 
 on conflict do nothing;
 
 -- name: UpdateDraft :execrows
--- No row: another window has written since this one last did.
-update drafts set body = @body where user_id = @user_id and kind = @kind and subject_id = @subject_id and version = @version;
+-- No row: another window has written since this one last did. What this very
+-- window sent last is no other's, though its answer may not have come yet.
+update drafts set body = @body
+where user_id = @user_id and kind = @kind and subject_id = @subject_id and (version = @version or body ->> 'window' = @window_id::text);
+
+-- name: HoldConsultation :one
+-- Keeps a finish waiting until the draft is written, or waits for it.
+select state from consultations where id = @id for share;
 
 -- name: DeleteDraft :exec
 delete from drafts where user_id = @user_id and kind = @kind and subject_id = @subject_id;

@@ -44,7 +44,7 @@
 
   const form = $("form[data-draft]");
   if (!form) return;
-  const version = $("[name=draft]", form), state = $("[data-draft-state]", form), bar = $("[data-unsaved]", form);
+  const version = $("[name=draft]", form), once = $("[name=_once]", form), state = $("[data-draft-state]", form), bar = $("[data-unsaved]", form);
   const retry = $("[data-retry]", form), signIn = $("[data-sign-in]", form), compare = $("[data-compare]", form);
   // What is compared is what is typed: neither the form's key nor its version.
   const typed = () => {
@@ -74,6 +74,7 @@
     try {
       const body = new URLSearchParams(text);
       body.set("draft", version.value);
+      body.set("_once", once.value);
       const answer = await fetch(form.dataset.draft, { method: "POST", body, credentials: "same-origin", headers: { "HX-Request": "true" }, signal: AbortSignal.timeout(15000), keepalive: text.length < 60000 });
       if (answer.ok) {
         const said = await answer.json();
