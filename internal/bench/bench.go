@@ -35,6 +35,7 @@ func Cases() []Case {
 		{"provision", "Making a clinic, with a schema made ahead and without", Provision},
 		{"migrate", "One new DDL over every clinic against a loop of the same", Migrate},
 		{"search", "Patient search in a clinic of 100 000", Search},
+		{"consultation", "Suggestions of ICD-10, and the screen of a long history", Consultation},
 		{"pages", "Pages of the service under 50 users", Pages},
 	}
 }
