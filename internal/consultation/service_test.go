@@ -332,6 +332,35 @@ func TestFinishIsWholeOrNothing(t *testing.T) {
 	}
 }
 
+// A visit that the desk closed leaves its notes to be finished by its doctor.
+func TestUnfinishedIsShownAndFinished(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	id := w.begun(t)
+	if err := w.queue.Move(as(t, access.Receptionist), id, 2, visit.Done, ""); err != nil {
+		t.Fatal(err)
+	}
+	unfinished := func(ctx context.Context) (found bool) {
+		day, err := w.Day(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, u := range day.Unfinished {
+			found = found || u.VisitID == id && !u.Inside
+		}
+		return found
+	}
+	if !unfinished(doctor(t)) || unfinished(otherDoctor(t)) {
+		t.Error("the doctor alone must be shown what is not finished")
+	}
+	if _, err := w.Finish(doctor(t), uuid.New(), id, 0, throat()); err != nil {
+		t.Fatal(err)
+	}
+	if unfinished(doctor(t)) {
+		t.Error("it is finished and still shown")
+	}
+}
+
 func TestAFormIsRefusedWhole(t *testing.T) {
 	t.Parallel()
 	w := open(t)

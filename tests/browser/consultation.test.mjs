@@ -3,7 +3,7 @@
 // a service that does not answer, and a browser without JavaScript.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { active, inspect, launch, open, refused } from "./browser.mjs";
+import { active, inspect, launch, open, refused, walk } from "./browser.mjs";
 import { clinic, family, fillSignIn, register, signIn, tabTo } from "./people.mjs";
 
 let browser, desk, doctor, nurse;
@@ -236,6 +236,7 @@ describe("a consultation", { concurrency: false }, () => {
       refused(page, 422);
       assert.equal(await page.inputValue("#cons-temp"), "103.2");
       wrong.push(...await inspect(page, "consultation"));
+      if (size === "wide") wrong.push(...await walk(page));
       await page.locator("#cons-diagnosis").pressSequentially("fever");
       await page.locator("#cons-diagnosis-list [role=option]").first().waitFor();
       wrong.push(...await inspect(page, "suggestions"));

@@ -95,7 +95,7 @@
   addEventListener("online", save);
   retry.addEventListener("click", save);
   addEventListener("beforeunload", (e) => { if (!leaving && typed() !== kept) e.preventDefault(); });
-  form.addEventListener("submit", () => { leaving = true; setTimeout(() => { leaving = false; }, 3000); });
+  document.addEventListener("submit", () => { leaving = true; setTimeout(() => { leaving = false; }, 3000); });
   document.addEventListener("keydown", (e) => {
     if ((e.ctrlKey || e.metaKey) && !e.altKey && e.key.toLowerCase() === "s") { e.preventDefault(); kept = kept === typed() ? "" : kept; save(); }
   });
