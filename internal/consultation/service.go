@@ -162,14 +162,20 @@ func (w *Work) fill(ctx context.Context, tx *tenants.Tx, doctor bool) error {
 		w.Trend = append(w.Trend, vitalsOfPatient(r))
 	}
 	w.History, w.More = pastOf(past, w.Trend, w.Visit.ID, newest)
+	w.begin(draft)
+	return nil
+}
+
+// begin fills the form: with the draft, else with what is known already.
+func (w *Work) begin(draft *Draft) {
+	if draft != nil {
+		w.Draft, w.Form = *draft, draft.Form
+		return
+	}
 	w.Form = Form{Urgency: urgencies[0], Measured: w.Vitals.Measured()}
 	if w.Visit.Priority || w.Visit.Kind == "emergency" {
 		w.Form.Urgency = "urgent"
 	}
-	if draft != nil {
-		w.Draft, w.Form = *draft, draft.Form
-	}
-	return nil
 }
 
 // withNotes gives consultations with their diagnoses and addenda.
