@@ -122,7 +122,7 @@ func (n *notebook) vitals(v tenantdb.InsertDemoVisitParams, st story) tenantdb.I
 	}
 	height, kilos := 1500+own, 52+own/8
 	if years < 18 {
-		height, kilos = 550+years*58+own/5, 4+years*3
+		height, kilos = min(1650, 640+years*70+own/5), 4+years*5/2
 		p.Pulse, p.Respiration = n.small(max(72, 130-years*5), 14), n.small(max(15, 30-years), 4)
 	}
 	grams, mm := int32(kilos*1000+n.rng.IntN(12)*100), int32(height)

@@ -39,12 +39,12 @@ func vitalFields(l *locale.Loc, k consultation.Work, m consultation.Measured, er
 		f("temp", l.T("vitals.temp"), "°F / °C", m.Temperature, betweenTenths(u.Fahrenheit)+" "+betweenTenths(u.Celsius), u.Warmth(v).Flag(v.Temperature), func(x mm) string { return x.Temperature }),
 		f("resp", l.T("vitals.resp"), "/min", m.Respiration, between(u.Respiration), u.Respiration.Flag(v.Respiration), func(x mm) string { return x.Respiration }),
 		f("spo2", l.T("vitals.spo2"), "%", m.SpO2, between(u.SpO2), u.SpO2.Flag(v.SpO2), func(x mm) string { return x.SpO2 }),
-		f("sugar", l.T("vitals.sugar"), "mg/dL", m.Sugar, between(u.Random)+" "+between(u.Fasting), u.Sweet(v).Flag(v.Sugar), func(x mm) string { return x.Sugar }),
 		f("weight", l.T("vitals.weight"), "kg", m.Weight, "", "", func(x mm) string { return x.Weight }),
 		f("height", l.T("vitals.height"), "cm", m.Height, "", "", func(x mm) string { return x.Height }),
+		f("sugar", l.T("vitals.sugar"), "mg/dL", m.Sugar, between(u.Random)+" "+between(u.Fasting), u.Sweet(v).Flag(v.Sugar), func(x mm) string { return x.Sugar }),
 	}
 	fields[0].Wide = true // a slash is on no decimal keyboard
-	fields[5].Choice = &ui.Choice{ID: "cons-sugar_kind", Name: "sugar_kind", Label: l.T("vitals.sugar_kind"), Value: m.SugarKind,
+	fields[7].Choice = &ui.Choice{ID: "cons-sugar_kind", Name: "sugar_kind", Label: l.T("vitals.sugar_kind"), Value: m.SugarKind,
 		Options: []ui.Option{{Value: "random", Label: l.T("vitals.random")}, {Value: "fasting", Label: l.T("vitals.fasting")}}}
 	return fields
 }

@@ -39,12 +39,25 @@ const called = async (page) => {
   await front.context().close();
 };
 
+// inside writes some of a consultation.
+const inside = async (page) => {
+  await page.locator("form[action$='/consultation/begin'] button:visible").first().click();
+  await page.waitForURL(/\/consultation$/);
+  await page.fill("#cons-temp", "101.2");
+  await page.fill("#cons-complaint", "Itching rash on both arms since a week, fever since yesterday.");
+  await page.fill("#cons-findings", "Scaly patches in both elbows, no discharge.");
+  for (const symptom of ["fever", "rash", "itching"]) await page.check(`[value=${symptom}]`);
+  await page.locator("[data-draft-state]", { hasText: "saved" }).waitFor();
+  await page.evaluate(() => scrollTo(0, 0));
+};
 const pictures = [
   ["display", null, screen, { act: called, viewport: { width: 1280, height: 720 } }],
   ["reception", "desk", clinic + "/queue"], ["reception-dark", "desk", clinic + "/queue", { theme: "dark" }], ["reception-phone", "desk", clinic + "/queue", { size: "phone" }],
   ["reception-hindi", "hindi", "/clinic/southside/queue"],
   ["patients", "desk", clinic + "/patients"], ["patient", "desk", clinic + "/patients", { act: allergic }], ["patient-phone", "desk", clinic + "/patients", { act: allergic, size: "phone" }],
   ["my-queue", "doctor", clinic + "/my-queue"], ["my-queue-phone", "doctor", clinic + "/my-queue", { size: "phone" }],
+  ["consultation", "doctor", clinic + "/my-queue", { act: inside }], ["consultation-dark", "doctor", clinic + "/my-queue", { act: inside, theme: "dark" }],
+  ["consultation-phone", "doctor", clinic + "/my-queue", { act: inside, size: "phone" }],
   ["branding", "admin", clinic + "/settings/branding", { act: brand }], ["staff", "admin", clinic + "/staff"], ["dashboard", "admin", clinic + "/dashboard"],
   ["clinics", "operator", "/platform/clinics"],
 ];

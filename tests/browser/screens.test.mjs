@@ -32,6 +32,11 @@ const send = (fields, form = "main form[method=post]") => async (page) => {
 const missing = (page) => refused(page, 403, 404, 410);
 const then = (...steps) => async (page) => { for (const s of steps) await s(page); };
 const patient = follow(".table [data-open]");
+// inside goes on with the patient who is in the room, or brings in the next.
+const inside = async (page) => {
+  await page.locator("form[action$='/consultation/begin'] button:visible").first().click();
+  await page.waitForURL(/\/consultation$/);
+};
 
 // screens of one visitor: a name, where it is, and what is done there first.
 // What must be said before the page opens stands in early.
@@ -67,7 +72,11 @@ const screens = {
     ["displays", "/displays"], ["displays refused", "/displays", send({ name: "" }, "main form:has([name=lines])")],
     ["account", "/account"], ["sessions", "/account/sessions"], ["forbidden", "/settings", null, missing], ["not found inside", "/nowhere", null, missing],
   ],
-  doctor: [["my queue", "/my-queue"], ["queue of a doctor", "/queue"], ["medical edit", "/patients", then(patient, (page) => page.goto(page.url() + "/edit"))]],
+  doctor: [
+    ["my queue", "/my-queue"], ["queue of a doctor", "/queue"], ["medical edit", "/patients", then(patient, (page) => page.goto(page.url() + "/edit"))],
+    ["consultation", "/my-queue", inside], ["past visits", "/patients", then(patient, (page) => page.goto(page.url() + "/history"))],
+    ["what was found", "/patients", then(patient, (page) => page.goto(page.url() + "/history"), follow("a[href$='/consultation']"))],
+  ],
   admin: [
     ["dashboard", "/dashboard"], ["staff", "/staff"], ["invite", "/staff/invite"], ["invite refused", "/staff/invite", send({ name: "" })], ["member of staff", "/staff", follow("td.act a")],
     ["settings", "/settings"], ["settings: work", "/settings/work"], ["settings: hours", "/settings/hours"], ["settings: departments", "/settings/departments"], ["settings: branding", "/settings/branding"],
