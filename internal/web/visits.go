@@ -98,7 +98,11 @@ func (s *Site) tokenCard(r *http.Request, v visit.Row) ui.TokenCard {
 		card.Wait = l.Minutes(v.Wait)
 	}
 	if info.Can(access.QueueMove) {
-		card.Actions = s.actions(r, v, "?page=visit")
+		if info.Can(access.ConsultationOwn) && v.Line.ID == info.Who.Actor.ID {
+			card.Actions = s.myActions(r, v, "?page=visit", "")
+		} else {
+			card.Actions = s.actions(r, v, "?page=visit")
+		}
 	}
 	if v.Token != "" {
 		card.Links = append(card.Links, ui.Button{Label: l.T("action.print"), Href: at.Visit(v.ID.String(), "slip"), Icon: "printer"})
@@ -251,7 +255,7 @@ func (s *Site) mine(r *http.Request) (page.MyBoard, visit.Board, error) {
 	}}
 	for _, v := range b.Rows {
 		mine := page.MyPatient{Card: s.tokenCard(r, v), Patient: person(l, v.Patient, b.Day), Purpose: v.Purpose.Reveal(), Allergies: v.Allergies.Reveal(), NoneKnown: v.NoneKnown}
-		mine.Card.Actions = s.myActions(r, v)
+		mine.Card.Actions = s.myActions(r, v, "?mine=1", "#board")
 		begin(l, at, &out, v)
 		switch inside := v.State == visit.InConsultation || v.State == visit.Called; {
 		case inside && out.Current == nil:
@@ -314,17 +318,17 @@ func beginLabel(l *locale.Loc, st visit.State) string {
 
 // myActions are the moves of a doctor's own patient; what starts or finishes
 // leads into the consultation, which alone closes the visit with its notes.
-func (s *Site) myActions(r *http.Request, v visit.Row) []ui.Post {
+func (s *Site) myActions(r *http.Request, v visit.Row, query, target string) []ui.Post {
 	l, at := s.words(r), base(r)
-	all := s.actions(r, v, "?mine=1")
+	all := s.actions(r, v, query)
 	out := all[:0]
 	for _, a := range all {
 		switch a.Action {
-		case at.Visit(v.ID.String(), "finish") + "?mine=1", at.Visit(v.ID.String(), "start") + "?mine=1":
+		case at.Visit(v.ID.String(), "finish") + query, at.Visit(v.ID.String(), "start") + query:
 			a = ui.Post{Action: at.Visit(v.ID.String(), "consultation/begin"), Once: a.Once, Hidden: a.Hidden,
 				Button: ui.Button{Label: beginLabel(l, v.State), Icon: "stethoscope", Kind: a.Button.Kind}}
 		default:
-			a.Target = "#board"
+			a.Target = target
 		}
 		out = append(out, a)
 	}
