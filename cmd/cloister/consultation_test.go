@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -143,4 +144,17 @@ func TestPatientsPastIsOnTheirPage(t *testing.T) {
 		want(t, s.send("GET", asha+"/history", r, nil, false), 200, []string{"Acute pharyngitis"})
 	}
 	want(t, s.send("GET", asha+"/history", access.LabTechnician, nil, false), 403, nil)
+	// The follow-up shows to whoever may read it; the desk may close it.
+	want(t, s.send("GET", asha, access.Nurse, nil, false), 200, []string{"Follow-ups due", "17 Jan 2025"}, "/close")
+	page := s.get(asha).Body.String()
+	at := regexp.MustCompile(`/clinic/alpha(/follow-ups/[0-9a-f-]+/close)`).FindStringSubmatch(page)
+	if at == nil {
+		t.Fatalf("no way to close it: %.3000s", page)
+	}
+	form := url.Values{"version": {"1"}, "state": {"done"}, "patient": {testkit.Asha.String()}}
+	want(t, s.send("POST", at[1], access.Nurse, form, false), 403, nil)
+	if w := s.send("POST", at[1], access.Receptionist, form, false); w.Code != http.StatusSeeOther || w.Header().Get("Location") != "/clinic/alpha"+asha {
+		t.Errorf("%d to %q", w.Code, w.Header().Get("Location"))
+	}
+	want(t, s.get(asha), 200, nil, "Follow-ups due")
 }

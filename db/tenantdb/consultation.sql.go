@@ -476,6 +476,50 @@ func (q *Queries) ListDiagnoses(ctx context.Context, consultationIds []uuid.UUID
 	return items, nil
 }
 
+const listFollowUpsByPatients = `-- name: ListFollowUpsByPatients :many
+select f.id, f.due_on, f.note, f.version, f.patient_id, u.full_name as doctor
+from follow_ups f join users u on u.id = f.doctor_id
+where f.patient_id = any ($1::uuid[]) and f.state = 'due'
+order by f.due_on, f.id
+limit 20
+`
+
+type ListFollowUpsByPatientsRow struct {
+	ID        uuid.UUID
+	DueOn     time.Time
+	Note      phi.Text
+	Version   int32
+	PatientID uuid.UUID
+	Doctor    string
+}
+
+func (q *Queries) ListFollowUpsByPatients(ctx context.Context, patientIds []uuid.UUID) ([]ListFollowUpsByPatientsRow, error) {
+	rows, err := q.db.Query(ctx, listFollowUpsByPatients, patientIds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListFollowUpsByPatientsRow{}
+	for rows.Next() {
+		var i ListFollowUpsByPatientsRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.DueOn,
+			&i.Note,
+			&i.Version,
+			&i.PatientID,
+			&i.Doctor,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listFollowUpsDue = `-- name: ListFollowUpsDue :many
 select f.id, f.due_on, f.note, f.version, f.patient_id, p.number as patient_number, p.full_name, p.local_name, p.sex, p.birth_date, p.age_years,
        p.age_months, p.age_told_on, p.phone

@@ -165,6 +165,7 @@ type Due struct {
 	Version int32
 	On      time.Time
 	Note    phi.Text
+	Doctor  string // on a patient's page only
 	Patient patient.Card
 }
 

@@ -18,6 +18,7 @@ type History struct {
 	Past []Past
 	More bool
 	Next patient.Page // the place after the last
+	Due  []Due        // follow-ups to come, on the first page
 }
 
 // History gives a patient's visits with what was found, newest first, at most
@@ -45,9 +46,25 @@ func (s *Service) History(ctx context.Context, patientID uuid.UUID, after patien
 		for _, m := range merged {
 			family = append(family, m.ID)
 		}
-		rows, err := tx.Q().ListHistory(ctx, historyArgs(family, after, most))
+		var (
+			rows []tenantdb.ListHistoryRow
+			due  []tenantdb.ListFollowUpsByPatientsRow
+		)
+		err = tx.Together(ctx, func(q *tenantdb.Queries) (err error) {
+			rows, err = q.ListHistory(ctx, historyArgs(family, after, most))
+			return err
+		}, func(q *tenantdb.Queries) (err error) {
+			if after.ID == uuid.Nil {
+				due, err = q.ListFollowUpsByPatients(ctx, family)
+			}
+			return err
+		})
 		if err != nil {
 			return err
+		}
+		out = History{}
+		for _, f := range due {
+			out.Due = append(out.Due, Due{ID: f.ID, Version: f.Version, On: f.DueOn, Note: f.Note, Doctor: f.Doctor, Patient: patient.Card{ID: f.PatientID}})
 		}
 		out.Past, out.More = pastOf(rows, nil, uuid.Nil, most)
 		if n := len(out.Past); n > 0 {

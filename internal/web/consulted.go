@@ -252,7 +252,29 @@ func (s *Site) pastVisits(r *http.Request, p *page.PatientPage, id uuid.UUID, re
 	if h.More {
 		p.Older = base(r).Patient(id.String()) + "/history"
 	}
+	l, day := s.words(r), today(r)
+	for _, f := range h.Due {
+		row := page.DayRow{Text: f.Doctor, When: l.Day(f.On), Late: f.On.Before(day)}
+		if httpx.From(r.Context()).Can(access.FollowUpClose) {
+			row.Posts = closeFollowUp(l, base(r), f, id)
+		}
+		p.Due = append(p.Due, row)
+	}
 	return nil
+}
+
+// closeFollowUp are the two ways in which a follow-up ends; of is the patient's
+// page that leads back, or nobody's.
+func closeFollowUp(l *locale.Loc, at page.Base, f consultation.Due, of uuid.UUID) []ui.Post {
+	post := func(state, label string) ui.Post {
+		p := ui.Post{Action: at.At("/follow-ups/" + f.ID.String() + "/close"), Hidden: [][2]string{{"version", strconv.Itoa(int(f.Version))}, {"state", state}},
+			Button: ui.Button{Label: label, Spoken: dots(f.Patient.Name.Reveal(), l.Day(f.On)), Small: true}}
+		if of != uuid.Nil {
+			p.Hidden = append(p.Hidden, [2]string{"patient", of.String()})
+		}
+		return p
+	}
+	return []ui.Post{post("done", l.T("follow_up.done")), post("cancelled", l.T("follow_up.cancel"))}
 }
 
 // history is a patient's whole past, page by page.
@@ -285,10 +307,10 @@ func (s *Site) followUpPost(w http.ResponseWriter, r *http.Request) error {
 	if err := s.Consults.CloseFollowUp(r.Context(), id, version(r), r.PostFormValue("state")); err != nil {
 		return err
 	}
-	if httpx.From(r.Context()).Can(access.ConsultationOwn) {
-		return httpx.Redirect(w, r, base(r).At("/my-queue"))
+	if of, err := uuid.Parse(r.PostFormValue("patient")); err == nil {
+		return httpx.Redirect(w, r, base(r).Patient(of.String()))
 	}
-	return httpx.Redirect(w, r, base(r).At("/queue"))
+	return httpx.Redirect(w, r, base(r).At("/my-queue"))
 }
 
 // dayPanels are what the doctor has open besides the queue.
@@ -311,12 +333,8 @@ func (s *Site) dayPanels(r *http.Request) (page.DayPanels, error) {
 			Href: at.Visit(u.VisitID.String(), "consultation")})
 	}
 	for _, f := range d.Due {
-		close := func(state, label string) ui.Post {
-			return ui.Post{Action: at.At("/follow-ups/" + f.ID.String() + "/close"), Hidden: [][2]string{{"version", strconv.Itoa(int(f.Version))}, {"state", state}},
-				Button: ui.Button{Label: label, Spoken: f.Patient.Name.Reveal(), Small: true}}
-		}
 		out.Due = append(out.Due, page.DayRow{Person: person(l, f.Patient, d.Today), When: l.Day(f.On), Late: f.On.Before(d.Today), Href: at.Patient(f.Patient.ID.String()),
-			Posts: []ui.Post{close("done", l.T("follow_up.done")), close("cancelled", l.T("follow_up.cancel"))}})
+			Posts: closeFollowUp(l, at, f, uuid.Nil)})
 	}
 	return out, nil
 }

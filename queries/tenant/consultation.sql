@@ -123,6 +123,13 @@ where f.doctor_id = @doctor_id and f.state = 'due' and f.due_on <= @until
 order by f.due_on, f.id
 limit @at_most::integer;
 
+-- name: ListFollowUpsByPatients :many
+select f.id, f.due_on, f.note, f.version, f.patient_id, u.full_name as doctor
+from follow_ups f join users u on u.id = f.doctor_id
+where f.patient_id = any (@patient_ids::uuid[]) and f.state = 'due'
+order by f.due_on, f.id
+limit 20;
+
 -- name: ListUnfinished :many
 -- Begun and not finished; who was sent back to wait comes again by the queue.
 select c.id, c.visit_id, c.started_at, v.day, v.state as visit_state, coalesce(t.label, '')::text as label, c.patient_id, p.number as patient_number,

@@ -81,6 +81,8 @@
         version.value = said.version; kept = text; since = said.since;
         state.textContent = said.text;
         clear();
+        // Who types is not idle: the warning of the session's end begins anew.
+        document.dispatchEvent(new CustomEvent("htmx:after:request"));
       } else if (answer.status === 409) warn(form.dataset.other, { other: true });
       else warn(form.dataset[answer.status === 401 ? "ended" : "failed"], { ended: answer.status === 401 });
     } catch { warn(form.dataset.failed); }
