@@ -75,7 +75,7 @@ const screens = {
   doctor: [
     ["my queue", "/my-queue"], ["queue of a doctor", "/queue"], ["medical edit", "/patients", then(patient, (page) => page.goto(page.url() + "/edit"))],
     ["consultation", "/my-queue", inside], ["past visits", "/patients", then(patient, (page) => page.goto(page.url() + "/history"))],
-    ["what was found", "/patients", then(patient, (page) => page.goto(page.url() + "/history"), follow("a[href$='/consultation']"))],
+    ["what was found", "/my-queue", follow("td.act a[href*='/visits/']", "/consultation")],
   ],
   admin: [
     ["dashboard", "/dashboard"], ["staff", "/staff"], ["invite", "/staff/invite"], ["invite refused", "/staff/invite", send({ name: "" })], ["member of staff", "/staff", follow("td.act a")],
