@@ -170,8 +170,8 @@ describe("the desk", { concurrency: false }, () => {
     await room.locator("tr[data-row]", { hasText: name }).locator(".badge", { hasText: "Called" }).waitFor();
     await tv.locator(`[data-called="${token}"]`).waitFor();
     assert.ok((await at()).includes(name), "the focus stays on the row");
-    await room.keyboard.press("Enter");
-    await room.waitForURL(/\/patients\//);
+    await room.keyboard.press("Enter"); // which brings the patient in
+    await room.waitForURL(/\/visits\/[^/]+\/consultation$/);
     assert.deepEqual(clean(front, room, tv), []);
     for (const p of [front, room, tv]) await p.context().close();
   });
