@@ -588,7 +588,7 @@ func (q *Queries) ListFollowUpsDue(ctx context.Context, arg ListFollowUpsDuePara
 }
 
 const listHistory = `-- name: ListHistory :many
-select v.id, v.patient_id, v.day, v.arrived_at, v.kind, v.purpose, v.state, coalesce(t.label, '')::text as label, coalesce(u.full_name, '')::text as doctor,
+select v.id, v.patient_id, v.day, v.arrived_at, v.kind, v.purpose, v.state, coalesce(t.label, '')::text as label, coalesce(u.full_name, o.name, '')::text as doctor,
        c.id as consultation_id, coalesce(c.state, '')::text as consultation_state, coalesce(c.complaint, '')::text as complaint,
        coalesce(c.urgency, '')::text as urgency,
        coalesce((select array_agg(d.title order by d.position) from diagnoses d where d.consultation_id = c.id and not d.withdrawn), '{}')::text[] as titles
@@ -596,6 +596,7 @@ from visits v
 left join tokens t on t.visit_id = v.id
 left join consultations c on c.visit_id = v.id and c.state = 'finished'
 left join users u on u.id = coalesce(c.doctor_id, v.doctor_id)
+left join departments o on o.id = v.department_id
 where v.patient_id = any ($1::uuid[]) and (v.arrived_at, v.id) < ($2::timestamptz, $3::uuid)
 order by v.arrived_at desc, v.id desc
 limit $4::integer

@@ -119,7 +119,7 @@ type Past struct {
 	Token     string
 	Kind      string
 	State     string
-	Doctor    string
+	Doctor    string // or the department
 	Purpose   phi.Text
 	Found     bool // a finished consultation may be read
 	Complaint phi.Text

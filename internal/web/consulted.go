@@ -188,9 +188,14 @@ func pastEvent(l *locale.Loc, at page.Base, p consultation.Past, usual consultat
 	if p.State != "done" {
 		e.Status = ui.Status(p.State)
 	}
-	purpose := p.Purpose.Reveal()
-	if purpose != "" {
-		e.Title, purpose = purpose, ""
+	purpose := ""
+	if text := p.Purpose.Reveal(); text != "" {
+		e.Title, purpose = text, page.VisitKind(l, p.Kind)
+	}
+	if p.Found {
+		purpose = ""
+	} else {
+		purpose = dots(purpose, p.Token)
 	}
 	if len(p.Titles) > 0 {
 		purpose = p.Complaint.Reveal()

@@ -10,7 +10,6 @@ import (
 	"github.com/cloister-health/cloister/internal/access"
 	"github.com/cloister-health/cloister/internal/httpx"
 	"github.com/cloister-health/cloister/internal/patient"
-	"github.com/cloister-health/cloister/internal/visit"
 	"github.com/cloister-health/cloister/internal/web/locale"
 	"github.com/cloister-health/cloister/internal/web/page"
 	"github.com/cloister-health/cloister/internal/web/ui"
@@ -101,12 +100,6 @@ func (s *Site) unmergePost(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return httpx.Redirect(w, r, base(r).Patient(id.String()))
-}
-
-// visitEvent is a visit on the patient's page.
-func visitEvent(l *locale.Loc, at page.Base, v visit.Entry) ui.Event {
-	return ui.Event{When: l.DateTime(v.Arrived), Stamp: l.Stamp(v.Arrived), Title: dots(page.VisitKind(l, v.Kind), v.Token), Gist: dots(place(l, v.Line), v.Purpose.Reveal(), v.Reason),
-		Href: at.Visit(v.ID.String(), ""), Status: ui.Status(v.State)}
 }
 
 // lastLooks puts the newest lines of the record's trail on its page.

@@ -147,17 +147,8 @@ func (s *Site) showPatient(w http.ResponseWriter, r *http.Request, status int, s
 	p.CheckIn, p.Edit, p.Merge = info.Can(access.CheckIn) && !merged, info.Can(access.PatientClinical) && !merged, info.Can(access.PatientMerge)
 	s.patientFacts(r, &p, rec, shown)
 	p.Open = s.openToday(r, c)
-	if info.Can(access.ConsultationView) {
-		if err := s.pastVisits(r, &p, id, rec); err != nil {
-			return err
-		}
-	} else {
-		for _, v := range c.Visits.Entries {
-			p.Visits = append(p.Visits, visitEvent(l, at, v))
-		}
-	}
-	if c.Visits.More && p.Older == "" {
-		p.Older = at.Query("/visits", "q", rec.Number, "from", "01/01/2000", "to", today(r).Format("02/01/2006"))
+	if err := s.pastVisits(r, &p, id, rec); err != nil {
+		return err
 	}
 	if merged {
 		p.Notices = append(p.Notices, ui.Notice{Kind: "wait", Text: l.T("patient.merged")})

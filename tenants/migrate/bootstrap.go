@@ -44,8 +44,7 @@ type Prepared struct {
 
 // Bootstrap makes a server fit: roles and their passwords, the database's own
 // settings, the shared schema, the scope key, the check of the master key, the
-// public lists. It is
-// idempotent. The master key is compared before anything is written.
+// public lists. It is idempotent. The master key is compared before anything is written.
 //
 // Errors: keys.ErrWrong; *ByHandError when the connecting user may not make
 // roles and they are not in place; *pg.ConnectError.
