@@ -32,13 +32,17 @@ func (s *Service) History(ctx context.Context, patientID uuid.UUID, after patien
 	}
 	var out History
 	err := tenants.Read(ctx, s.db, func(ctx context.Context, tx *tenants.Tx) error {
-		if _, err := tx.Q().GetPatientCard(ctx, patientID); err != nil {
+		if err := tx.RecordView(ctx, "consultations", uuid.Nil, patientID); err != nil {
 			return err
 		}
-		if err := tx.RecordView(ctx, "patients", patientID, patientID); err != nil {
+		var merged []tenantdb.ListMergedPatientsRow
+		err := tx.Together(ctx, func(q *tenantdb.Queries) error {
+			_, err := q.GetPatientCard(ctx, patientID)
 			return err
-		}
-		merged, err := tx.Q().ListMergedPatients(ctx, someID(patientID))
+		}, func(q *tenantdb.Queries) (err error) {
+			merged, err = q.ListMergedPatients(ctx, someID(patientID))
+			return err
+		})
 		if err != nil {
 			return err
 		}

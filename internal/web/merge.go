@@ -125,6 +125,7 @@ var trailWords = map[string]string{
 	"view": "look.view", "insert": "look.insert", "update": "look.update", "patient": "role.patient", "operator": "role.platform", "system": "look.system",
 	"display": "nav.displays", "patients": "look.record", "patients.id_number": "identity.number", "visits": "visit.title", "patient_merges": "merge.action",
 	"tokens": "queue.token", "queue_moves": "visit.moves", "invitations": "look.invitation", "sessions": "look.session",
+	"consultations": "consultation.one", "diagnoses": "consultation.diagnosis", "addenda": "consultation.addendum", "vitals": "vitals.title", "follow_ups": "visit.follow_up",
 }
 
 func trailWord(l *locale.Loc, name string) string { return l.Text(trailWords[name], name, nil) }
