@@ -21,11 +21,9 @@ const arrive = async (name) => {
   await register(page, name, { doctor: "Meera" });
   const done = page.locator("#register .notice-done", { hasText: name });
   await done.waitFor();
-  const row = page.locator("tr[data-row]", { hasText: name });
-  await row.waitFor();
-  const id = (await row.getAttribute("id")).replace("row-", "");
+  const slip = await done.locator("a[href*='/slip']").getAttribute("href");
   await page.context().close();
-  return `${clinic}/visits/${id}`;
+  return slip.split("/slip")[0];
 };
 
 // begin opens the doctor's screen of a visit.
