@@ -11,7 +11,7 @@ import (
 	"github.com/cloister-health/cloister/internal/identity"
 )
 
-// Limits bound the requests of one address in a minute. A clinic's desk shares
+// Limits bound the requests of one address in a minute, and of all at a time. A clinic's desk shares
 // one address, so the plain limit is generous; sign-in is not.
 type Limits struct {
 	PerMinute       uint64 // 1200 when 0
@@ -20,6 +20,8 @@ type Limits struct {
 	// 10 s when 0. An export reads its rows as it is written, so a browser that
 	// stops reading would else keep a connection of the pool for good.
 	Write time.Duration
+	// AtOnce is how many requests are worked on at once, see turnsPerCPU when 0.
+	AtOnce int
 }
 
 // sweep forgets addresses that were quiet for some minutes, or those of a day

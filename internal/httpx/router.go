@@ -42,6 +42,7 @@ type Router struct {
 	h      http.Handler
 	plain  limiter.Store
 	strict limiter.Store
+	turns  chan struct{}
 }
 
 // New builds the router; a row that does not say who may come in fails it.
@@ -56,6 +57,7 @@ func New(o Options) (*Router, error) {
 	if err := rt.openLimits(); err != nil {
 		return nil, err
 	}
+	rt.openTurns()
 	for path, h := range o.Mounts {
 		if strings.HasSuffix(path, "/") {
 			rt.mux.PathPrefix(path).Handler(h)
@@ -110,6 +112,7 @@ func (rt *Router) serve(row *Route) http.Handler {
 		ctx, done := rt.bound(w, r, row)
 		defer done()
 		r = r.WithContext(ctx)
+		defer rt.turn(r, row)()
 		ctx, err := rt.admit(w, r, row, info)
 		if err == nil && ctx == nil {
 			return // answered already: a moved clinic, or one that is shut
