@@ -27,6 +27,16 @@ type History struct {
 //
 // Errors: NotFound, Forbidden.
 func (s *Service) History(ctx context.Context, patientID uuid.UUID, after patient.Page, most int) (History, error) {
+	return s.history(ctx, patientID, nil, after, most)
+}
+
+// HistoryOf is the beginning of History for a record that was just read.
+func (s *Service) HistoryOf(ctx context.Context, of patient.Record, most int) (History, error) {
+	return s.history(ctx, of.ID, of.Family(), patient.Page{}, most)
+}
+
+// history reads whose records count as the patient's where family doesn't tell.
+func (s *Service) history(ctx context.Context, patientID uuid.UUID, family []uuid.UUID, after patient.Page, most int) (History, error) {
 	if err := s.allow(ctx, access.ConsultationView); err != nil {
 		return History{}, err
 	}
@@ -35,26 +45,18 @@ func (s *Service) History(ctx context.Context, patientID uuid.UUID, after patien
 		if err := tx.RecordView(ctx, "consultations", uuid.Nil, patientID); err != nil {
 			return err
 		}
-		var merged []tenantdb.ListMergedPatientsRow
-		err := tx.Together(ctx, func(q *tenantdb.Queries) error {
-			_, err := q.GetPatientCard(ctx, patientID)
-			return err
-		}, func(q *tenantdb.Queries) (err error) {
-			merged, err = q.ListMergedPatients(ctx, someID(patientID))
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		family := []uuid.UUID{patientID}
-		for _, m := range merged {
-			family = append(family, m.ID)
+		family := family
+		if family == nil {
+			var err error
+			if family, err = familyOf(ctx, tx, patientID); err != nil {
+				return err
+			}
 		}
 		var (
 			rows []tenantdb.ListHistoryRow
 			due  []tenantdb.ListFollowUpsByPatientsRow
 		)
-		err = tx.Together(ctx, func(q *tenantdb.Queries) (err error) {
+		err := tx.Together(ctx, func(q *tenantdb.Queries) (err error) {
 			rows, err = q.ListHistory(ctx, historyArgs(family, after, most))
 			return err
 		}, func(q *tenantdb.Queries) (err error) {
@@ -77,6 +79,24 @@ func (s *Service) History(ctx context.Context, patientID uuid.UUID, after patien
 		return nil
 	})
 	return out, tenants.Refused(err)
+}
+
+// familyOf gives the ids of a patient that is there and of all that were merged
+// into it.
+func familyOf(ctx context.Context, tx *tenants.Tx, patientID uuid.UUID) ([]uuid.UUID, error) {
+	var merged []tenantdb.ListMergedPatientsRow
+	err := tx.Together(ctx, func(q *tenantdb.Queries) error {
+		_, err := q.GetPatientCard(ctx, patientID)
+		return err
+	}, func(q *tenantdb.Queries) (err error) {
+		merged, err = q.ListMergedPatients(ctx, someID(patientID))
+		return err
+	})
+	family := []uuid.UUID{patientID}
+	for _, m := range merged {
+		family = append(family, m.ID)
+	}
+	return family, err
 }
 
 func historyArgs(family []uuid.UUID, after patient.Page, most int) tenantdb.ListHistoryParams {

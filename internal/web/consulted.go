@@ -242,7 +242,7 @@ func flagWord(l *locale.Loc, flag string) string {
 // pastVisits puts the visits with what was found on a patient's page.
 func (s *Site) pastVisits(r *http.Request, p *page.PatientPage, id uuid.UUID, rec patient.Record) error {
 	const most = 25
-	h, err := s.Consults.History(r.Context(), id, patient.Page{}, most)
+	h, err := s.Consults.HistoryOf(r.Context(), rec, most)
 	if err != nil {
 		return err
 	}

@@ -130,6 +130,10 @@ func (s *Site) patient(w http.ResponseWriter, r *http.Request) error {
 	return s.showPatient(w, r, http.StatusOK, "", nil)
 }
 
+// openVisits is how many of the newest visits are looked through for one of today
+// that is open; a patient has one a doctor at most.
+const openVisits = 8
+
 // showPatient draws the record. shown is the identity number when it was just
 // revealed, errs what was wrong with a photo.
 func (s *Site) showPatient(w http.ResponseWriter, r *http.Request, status int, shown string, errs ui.Errors) error {
@@ -137,7 +141,7 @@ func (s *Site) showPatient(w http.ResponseWriter, r *http.Request, status int, s
 	if err != nil {
 		return err
 	}
-	c, err := s.Visits.Chart(r.Context(), id, 25)
+	c, err := s.Visits.Chart(r.Context(), id, openVisits)
 	if err != nil {
 		return err
 	}
