@@ -147,3 +147,12 @@ func accepts(header, coding string) bool {
 	}
 	return false
 }
+
+// File gives the file at an address, for who draws pages without a server.
+func (a *Assets) File(address string) (body []byte, kind string, ok bool) {
+	f := a.byURL[address]
+	if f == nil {
+		return nil, "", false
+	}
+	return f.plain, f.kind, true
+}
