@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path"
 	"sort"
 )
 
@@ -21,6 +22,7 @@ var files embed.FS
 // Names of the files that pages link to.
 const (
 	CSS            = "css/app.css"
+	PaperCSS       = "css/paper.css"
 	JS             = "js/app.js"
 	DraftJS        = "js/draft.js"
 	Favicon        = "img/favicon.svg"
@@ -33,7 +35,7 @@ const (
 )
 
 // needed are the files without which no page works.
-var needed = []string{CSS, JS, DraftJS, Favicon, HTMX, HTMXSSE, Icons, FontLatin, FontLatinExt, FontDevanagari}
+var needed = []string{CSS, PaperCSS, JS, DraftJS, Favicon, HTMX, HTMXSSE, Icons, FontLatin, FontLatinExt, FontDevanagari}
 
 // ErrMissing says that the third-party files were not built in.
 var ErrMissing = errors.New("static: third-party files are missing from this build: run make assets and build again")
@@ -66,10 +68,10 @@ func open(fsys fs.FS) (*Assets, error) {
 		}
 	}
 	a := &Assets{byName: map[string]*file{}, byURL: map[string]*file{}}
-	// The stylesheet names fonts, so those need their URLs first.
+	// The stylesheets name fonts, so those need their URLs first.
 	for _, css := range []bool{false, true} {
 		err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
-			if err != nil || d.IsDir() || !served(name) || (name == CSS) != css {
+			if err != nil || d.IsDir() || !served(name) || (path.Ext(name) == ".css") != css {
 				return err
 			}
 			b, err := fs.ReadFile(fsys, name)
