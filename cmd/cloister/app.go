@@ -16,6 +16,7 @@ import (
 	"github.com/cloister-health/cloister/internal/patient"
 	"github.com/cloister-health/cloister/internal/pg"
 	"github.com/cloister-health/cloister/internal/platform"
+	"github.com/cloister-health/cloister/internal/print"
 	"github.com/cloister-health/cloister/internal/visit"
 	"github.com/cloister-health/cloister/internal/web"
 	"github.com/cloister-health/cloister/internal/web/gallery"
@@ -29,6 +30,7 @@ type app struct {
 	db     *tenants.DB
 	people *identity.Service
 	router *httpx.Router
+	print  *print.Renderer
 	keys   *keys.Ring
 	deaf   func() // ends what the ring hears
 }
@@ -69,7 +71,8 @@ func newApp(ctx context.Context, c config, h *health, metrics prometheus.Registe
 	a.keys = keys.NewRing(m, nil)
 	a.deaf = followRegistry(a.db, a.keys)
 	patients := patient.NewService(a.db, a.keys)
-	site := &web.Site{Faces: faces, Find: a.find, People: a.people, Clinic: clinic.NewService(a.db, a.people), Platform: platform.NewService(a.db),
+	a.print = print.New(print.Config{Program: c.Chromium, Log: log})
+	site := &web.Site{Print: a.print, Faces: faces, Find: a.find, People: a.people, Clinic: clinic.NewService(a.db, a.people), Platform: platform.NewService(a.db),
 		Patients: patients, Visits: visit.NewService(a.db, patients, m.LinkKey()), Consults: consultation.NewService(a.db)}
 	signedIn := httpx.People{Identity: a.people}
 	a.router, err = httpx.New(httpx.Options{
@@ -139,6 +142,9 @@ func mounts(c config, h *health, f *web.Faces) map[string]http.Handler {
 func (a *app) close(ctx context.Context) {
 	if a.router != nil {
 		_ = a.router.Close(ctx)
+	}
+	if a.print != nil {
+		a.print.Close()
 	}
 	if a.people != nil {
 		a.people.Close()

@@ -31,6 +31,7 @@ type config struct {
 	MasterKeyFile string `env:"CLOISTER_MASTER_KEY_FILE"`
 	State         string `env:"CLOISTER_STATE_DIR" envDefault:".cloister"`
 	PGBin         string `env:"CLOISTER_PG_BIN"`
+	Chromium      string `env:"CLOISTER_CHROMIUM"`
 
 	Host         string         `env:"CLOISTER_HOST" envDefault:"127.0.0.1"`
 	Port         int            `env:"PORT" envDefault:"8080"`

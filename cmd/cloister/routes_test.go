@@ -37,7 +37,7 @@ type site struct {
 	client atomic.Uint32
 }
 
-func newSite(t testing.TB) *site {
+func newSite(t testing.TB, env ...string) *site {
 	t.Helper()
 	s := &site{db: testkit.New(t), folder: t.TempDir()}
 	for _, c := range []testkit.Clinic{testkit.Alpha, testkit.Beta} {
@@ -66,10 +66,10 @@ func newSite(t testing.TB) *site {
 			t.Fatal(err)
 		}
 	}
-	c, err := loadConfig([]string{
+	c, err := loadConfig(append([]string{
 		"CLOISTER_APP_URL=" + s.db.App, "CLOISTER_MASTER_KEY=" + base64.StdEncoding.EncodeToString(testkit.MasterKey),
 		"CLOISTER_STATE_DIR=" + s.folder, "CLOISTER_TRUSTED_PROXIES=192.0.2.0/24", "CLOISTER_POOL_CONNECTIONS=4",
-	})
+	}, env...))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -74,6 +74,22 @@ func (q *Queries) GetFacts(ctx context.Context) (GetFactsRow, error) {
 	return i, err
 }
 
+const getLetterhead = `-- name: GetLetterhead :one
+select letterhead, letterhead_offset_mm from settings
+`
+
+type GetLetterheadRow struct {
+	Letterhead         string
+	LetterheadOffsetMm int32
+}
+
+func (q *Queries) GetLetterhead(ctx context.Context) (GetLetterheadRow, error) {
+	row := q.db.QueryRow(ctx, getLetterhead)
+	var i GetLetterheadRow
+	err := row.Scan(&i.Letterhead, &i.LetterheadOffsetMm)
+	return i, err
+}
+
 const getLogo = `-- name: GetLogo :one
 select coalesce(logo, '\x')::bytea as logo from platform.clinics where id = (select platform.current_clinic())
 `
@@ -132,6 +148,32 @@ func (q *Queries) GetSettings(ctx context.Context) (GetSettingsRow, error) {
 		&i.PortalWelcome,
 		&i.UpdatedAt,
 		&i.Version,
+	)
+	return i, err
+}
+
+const getSigner = `-- name: GetSigner :one
+select u.full_name, u.local_name, coalesce(p.qualification, '')::text as qualification, coalesce(p.licence_number, '')::text as licence_number
+from users u left join profiles p on p.user_id = u.id
+where u.id = $1
+`
+
+type GetSignerRow struct {
+	FullName      string
+	LocalName     string
+	Qualification string
+	LicenceNumber string
+}
+
+// Who signs a paper.
+func (q *Queries) GetSigner(ctx context.Context, id uuid.UUID) (GetSignerRow, error) {
+	row := q.db.QueryRow(ctx, getSigner, id)
+	var i GetSignerRow
+	err := row.Scan(
+		&i.FullName,
+		&i.LocalName,
+		&i.Qualification,
+		&i.LicenceNumber,
 	)
 	return i, err
 }

@@ -69,6 +69,9 @@ func (s *Site) showConsulted(w http.ResponseWriter, r *http.Request, k consultat
 		p.Add = add
 	}
 	p.Links = []ui.Button{{Label: l.T("patient.one"), Href: at.Patient(k.Visit.Patient.String()), Icon: "user"}}
+	if len(p.Notes) > 0 {
+		p.Links = append(p.Links, ui.Button{Label: l.T("paper.print_summary"), Href: at.Visit(p.ID, "summary"), Icon: "printer"})
+	}
 	if info.Can(access.VitalsRecord) && !info.Can(access.ConsultationOwn) {
 		p.Links = append(p.Links, ui.Button{Label: l.T("vitals.title"), Href: at.Visit(p.ID, "vitals"), Icon: "activity"})
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/cloister-health/cloister/internal/identity"
 	"github.com/cloister-health/cloister/internal/patient"
 	"github.com/cloister-health/cloister/internal/platform"
+	"github.com/cloister-health/cloister/internal/print"
 	"github.com/cloister-health/cloister/internal/visit"
 	"github.com/cloister-health/cloister/internal/web/locale"
 	"github.com/cloister-health/cloister/internal/web/page"
@@ -27,12 +28,13 @@ type Site struct {
 	Patients *patient.Service
 	Visits   *visit.Service
 	Consults *consultation.Service
+	Print    *print.Renderer
 }
 
 // Routes are the rows of every page.
 func (s *Site) Routes() []httpx.Route {
 	return slices.Concat(s.commonRoutes(), s.homeRoutes(), s.signInRoutes(), s.accountRoutes(), s.staffRoutes(), s.settingsRoutes(), s.officeRoutes(), s.platformRoutes(),
-		s.receptionRoutes(), s.consultationRoutes())
+		s.receptionRoutes(), s.consultationRoutes(), s.paperRoutes())
 }
 
 // receptionRoutes are the desk's and the waiting room's. Rows with a fixed last

@@ -43,3 +43,12 @@ insert into departments (id, name, local_name, room, token_prefix) values (@id, 
 -- name: UpdateDepartment :execrows
 update departments set name = @name, local_name = @local_name, room = @room, token_prefix = @token_prefix, active = @active
 where id = @id and version = @version;
+
+-- name: GetLetterhead :one
+select letterhead, letterhead_offset_mm from settings;
+
+-- name: GetSigner :one
+-- Who signs a paper.
+select u.full_name, u.local_name, coalesce(p.qualification, '')::text as qualification, coalesce(p.licence_number, '')::text as licence_number
+from users u left join profiles p on p.user_id = u.id
+where u.id = @id;
