@@ -2,6 +2,7 @@ package tenants
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -16,6 +17,7 @@ var quotaKeys = map[string]string{
 	"quota_receptionists":   "error.quota_receptionists",
 	"quota_lab_technicians": "error.quota_lab_technicians",
 	"quota_patients":        "error.quota_patients",
+	"quota_storage":         "error.quota_storage",
 }
 
 // Refused turns what the database's own rules say into errors that may be
@@ -39,8 +41,12 @@ func Refused(err error) error {
 	}
 	switch pe.Code {
 	case "CL402":
-		e := apperr.Wrap(apperr.Quota, quotaKeys[pe.ConstraintName], "The clinic's plan allows no more of these: "+pe.Detail+" is its limit", err)
-		e.Args = map[string]any{"Limit": pe.Detail, "What": strings.TrimPrefix(pe.ConstraintName, "quota_")}
+		what, limit := strings.TrimPrefix(pe.ConstraintName, "quota_"), pe.Detail
+		if bytes, err := strconv.ParseInt(limit, 10, 64); err == nil && what == "storage" {
+			limit = strconv.FormatFloat(float64(bytes)/(1<<30), 'g', 3, 64) + " GB" // as plans say it
+		}
+		e := apperr.Wrap(apperr.Quota, quotaKeys[pe.ConstraintName], "The clinic's plan allows no more of these: "+limit+" is its limit", err)
+		e.Args = map[string]any{"Limit": limit, "What": what}
 		return e
 	case "CL409":
 		return apperr.Wrap(apperr.Conflict, "error.state", "This is not possible in the present state", err)

@@ -95,6 +95,9 @@ const (
 	VitalsRecord     Capability = "vitals.record"
 	FollowUpClose    Capability = "follow_up.close"
 	DraftKeep        Capability = "draft.keep"
+	DocumentView     Capability = "document.view"
+	DocumentAdd      Capability = "document.add"
+	DocumentWithdraw Capability = "document.withdraw"
 	SessionOwn       Capability = "session.own"
 	SessionRevokeAny Capability = "session.revoke_any"
 )
@@ -122,6 +125,9 @@ var needs = map[Capability][]Privilege{
 	VitalsRecord:     {{Table: "vitals", Command: "insert"}},
 	FollowUpClose:    {{Table: "follow_ups", Command: "update", Columns: []string{"state"}}},
 	DraftKeep:        {{Table: "drafts", Command: "insert"}},
+	DocumentView:     {{Table: "documents", Command: "select"}, {Table: "document_withdrawals", Command: "select"}},
+	DocumentAdd:      {{Table: "documents", Command: "insert"}},
+	DocumentWithdraw: {{Table: "document_withdrawals", Command: "insert"}},
 	SessionOwn:       {{Table: "sessions", Command: "update", Columns: []string{"revoked_at"}}},
 	SessionRevokeAny: {{Table: "sessions", Command: "update", Columns: []string{"revoked_at"}}, {Table: "invitations", Command: "insert"}},
 }

@@ -64,7 +64,7 @@ func Check(ctx context.Context, filename string, content []byte) (Checked, error
 			media = m
 		}
 	}
-	if media == "" {
+	if media == "" || media == PDF && !bytes.HasPrefix(content, []byte("%PDF-")) { // something else stands before it
 		return Checked{}, refuse("error.file.type", "The file is no PDF, JPG or PNG, whatever its name says", nil)
 	}
 	if ext := strings.ToLower(filepath.Ext(filename)); ext != "" && named[ext] != media {

@@ -136,7 +136,11 @@ func (s *Store) settle(clinic, id uuid.UUID) error {
 		return nil
 	}
 	dir := filepath.Join(s.folder, clinic.String())
-	for _, path := range []string{filepath.Join(dir, id.String()), dir, s.folder} {
+	file := filepath.Join(dir, id.String())
+	if err := os.Chmod(file, 0o600); err != nil {
+		return fmt.Errorf("keep a file: %w", err)
+	}
+	for _, path := range []string{file, dir, s.folder} {
 		f, err := os.Open(path)
 		if err != nil {
 			return fmt.Errorf("keep a file: %w", err)
