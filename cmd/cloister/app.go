@@ -10,6 +10,8 @@ import (
 	"github.com/cloister-health/cloister/internal/access"
 	"github.com/cloister-health/cloister/internal/clinic"
 	"github.com/cloister-health/cloister/internal/consultation"
+	"github.com/cloister-health/cloister/internal/document"
+	"github.com/cloister-health/cloister/internal/files"
 	"github.com/cloister-health/cloister/internal/httpx"
 	"github.com/cloister-health/cloister/internal/identity"
 	"github.com/cloister-health/cloister/internal/keys"
@@ -32,6 +34,7 @@ type app struct {
 	router *httpx.Router
 	print  *print.Renderer
 	keys   *keys.Ring
+	files  *files.Store
 	deaf   func() // ends what the ring hears
 }
 
@@ -70,10 +73,14 @@ func newApp(ctx context.Context, c config, h *health, metrics prometheus.Registe
 	}
 	a.keys = keys.NewRing(m, nil)
 	a.deaf = followRegistry(a.db, a.keys)
+	if a.files, err = c.openFiles(ctx); err != nil {
+		return nil, err
+	}
 	patients := patient.NewService(a.db, a.keys)
 	a.print = print.New(print.Config{Program: c.Chromium, Log: log})
 	site := &web.Site{Print: a.print, Faces: faces, Find: a.find, People: a.people, Clinic: clinic.NewService(a.db, a.people), Platform: platform.NewService(a.db),
-		Patients: patients, Visits: visit.NewService(a.db, patients, m.LinkKey()), Consults: consultation.NewService(a.db)}
+		Patients: patients, Visits: visit.NewService(a.db, patients, m.LinkKey()), Consults: consultation.NewService(a.db),
+		Documents: document.NewService(a.db, a.keys, a.files)}
 	signedIn := httpx.People{Identity: a.people}
 	a.router, err = httpx.New(httpx.Options{
 		Routes: site.Routes(), Mounts: mounts(c, h, faces), Resolve: a.db.Resolve, Can: a.can(log),
@@ -151,6 +158,9 @@ func (a *app) close(ctx context.Context) {
 	}
 	if a.deaf != nil {
 		a.deaf()
+	}
+	if a.files != nil {
+		_ = a.files.Close() // nothing is being written any more
 	}
 	if a.db != nil {
 		a.db.Close()

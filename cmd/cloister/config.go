@@ -1,11 +1,13 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"net/url"
+	"path/filepath"
 	"reflect"
 	"sort"
 	"strconv"
@@ -14,6 +16,8 @@ import (
 
 	"github.com/caarlos0/env/v11"
 	"github.com/sirupsen/logrus"
+
+	"github.com/cloister-health/cloister/internal/files"
 )
 
 // config is everything that can be set from outside. Each variable has a row
@@ -30,6 +34,7 @@ type config struct {
 	MasterKey     secret `env:"CLOISTER_MASTER_KEY"`
 	MasterKeyFile string `env:"CLOISTER_MASTER_KEY_FILE"`
 	State         string `env:"CLOISTER_STATE_DIR" envDefault:".cloister"`
+	FilesURL      string `env:"CLOISTER_FILES_URL"`
 	PGBin         string `env:"CLOISTER_PG_BIN"`
 	Chromium      string `env:"CLOISTER_CHROMIUM"`
 
@@ -78,6 +83,15 @@ func (c config) baseURL() string {
 		return strings.TrimSuffix(c.BaseURL, "/")
 	}
 	return "http://" + c.address()
+}
+
+// filesFolder is the store's folder within the state.
+const filesFolder = "files"
+
+// openFiles opens the store of the clinics' files, a folder of the state unless
+// another place is set.
+func (c config) openFiles(ctx context.Context) (*files.Store, error) {
+	return files.Open(ctx, c.FilesURL, filepath.Join(c.State, filesFolder))
 }
 
 // address is where the service listens.
@@ -143,6 +157,11 @@ func (c config) problems() []string {
 	}
 	if u, err := url.Parse(c.BaseURL); c.BaseURL != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "") {
 		bad("CLOISTER_BASE_URL", "must be like https://clinics.example, without a path")
+	}
+	if c.FilesURL != "" {
+		if err := files.CheckURL(c.FilesURL); err != nil {
+			bad("CLOISTER_FILES_URL", err.Error())
+		}
 	}
 	if c.MetricsAddr != "" {
 		if _, _, err := net.SplitHostPort(c.MetricsAddr); err != nil {

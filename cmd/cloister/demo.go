@@ -113,7 +113,15 @@ func demoOn(ctx context.Context, c config, l net.Listener, out io.Writer, log *l
 	both.Go(func() error {
 		return serve(ctx, c, l, log, func() { welcome(out, c.baseURL(), filled) })
 	})
-	both.Go(func() error { return work(ctx, s, demoSpares, workerRound, log) })
+	both.Go(func() error {
+		f, err := openClearing(ctx, c, m, log)
+		if err != nil {
+			return err
+		}
+		w := &worker{clinics: s, files: f, log: log}
+		defer f.close()
+		return w.work(ctx, demoSpares, workerRound)
+	})
 	return both.Wait()
 }
 
@@ -234,6 +242,11 @@ func welcome(out io.Writer, base string, r demo.Result) {
 func resetDemo(c config, out io.Writer) error {
 	if c.DatabaseURL != "" {
 		return usageError{errors.New("DATABASE_URL is set: only a private server's data is dropped, never somebody's database")}
+	}
+	if c.FilesURL == "" {
+		if err := os.RemoveAll(filepath.Join(c.State, filesFolder)); err != nil {
+			return err
+		}
 	}
 	if err := pg.Remove(c.State); err != nil {
 		return err

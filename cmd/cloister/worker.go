@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -24,7 +25,7 @@ func newWorker(env []string) *cobra.Command {
 	var once bool
 	cmd := &cobra.Command{
 		Use:   "worker",
-		Short: "Keep spare schemas ready and erase deleted clinics when their grace period is over",
+		Short: "Keep spare schemas ready, erase deleted clinics when their grace period is over and clear files away that have no record",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := loadConfig(env)
@@ -33,15 +34,15 @@ func newWorker(env []string) *cobra.Command {
 			}
 			log, closeLog := newLog(c, cmd.ErrOrStderr())
 			defer closeLog() //nolint:errcheck // nothing is left to tell it to
-			s, _, err := openProvision(cmd.Context(), c)
+			w, err := openWorker(cmd.Context(), c, log)
 			if err != nil {
 				return err
 			}
-			defer s.Close()
+			defer w.close()
 			if once {
-				return workRound(cmd.Context(), s, spares, 0, log)
+				return w.round(cmd.Context(), spares, 0)
 			}
-			return work(cmd.Context(), s, spares, workerRound, log)
+			return w.work(cmd.Context(), spares, workerRound)
 		},
 	}
 	cmd.Flags().IntVar(&spares, "spares", 3, "spare schemas to keep ready")
@@ -49,36 +50,62 @@ func newWorker(env []string) *cobra.Command {
 	return cmd
 }
 
+// worker is what the worker works with.
+type worker struct {
+	clinics *provision.Service
+	files   *clearing
+	log     *logrus.Logger
+}
+
+func openWorker(ctx context.Context, c config, log *logrus.Logger) (*worker, error) {
+	s, m, err := openProvision(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	f, err := openClearing(ctx, c, m, log)
+	if err != nil {
+		s.Close()
+		return nil, err
+	}
+	return &worker{clinics: s, files: f, log: log}, nil
+}
+
+func (w *worker) close() {
+	w.files.close()
+	w.clinics.Close()
+}
+
 // work does what is due, round after round, until the context ends. A round
 // that fails is told and tried again: the database may only be away.
-func work(ctx context.Context, s *provision.Service, spares int, every time.Duration, log *logrus.Logger) error {
-	log.Info("the worker has begun")
+func (w *worker) work(ctx context.Context, spares int, every time.Duration) error {
+	w.log.Info("the worker has begun")
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
-		if err := workRound(ctx, s, spares, sparePause, log); err != nil && ctx.Err() == nil {
-			log.WithError(err).Error("the worker's round failed")
+		if err := w.round(ctx, spares, sparePause); err != nil && ctx.Err() == nil {
+			w.log.WithError(err).Error("the worker's round failed")
 		}
 		select {
 		case <-ctx.Done():
-			log.Info("the worker has ended")
+			w.log.Info("the worker has ended")
 			return nil
 		case <-tick.C:
 		}
 	}
 }
 
-func workRound(ctx context.Context, s *provision.Service, spares int, pause time.Duration, log *logrus.Logger) error {
-	purged, err := s.Purge(ctx, provision.By{Actor: migrate.SystemActor("purge"), Reason: "the grace period is over"})
+func (w *worker) round(ctx context.Context, spares int, pause time.Duration) error {
+	purged, failed := w.clinics.Purge(ctx, provision.By{Actor: migrate.SystemActor("purge"), Reason: "the grace period is over"})
 	for _, p := range purged {
-		log.WithFields(logrus.Fields{"clinic": p.ID.String(), "slug": p.Slug}).Warn("a deleted clinic was erased and its keys destroyed")
+		w.log.WithFields(logrus.Fields{"clinic": p.ID.String(), "slug": p.Slug}).Warn("a deleted clinic was erased and its keys destroyed")
 	}
-	if err != nil {
-		return err
+	failed = errors.Join(failed, w.files.round(ctx, w.clinics, len(purged) > 0))
+	if failed != nil {
+		return failed
 	}
-	out, err := s.EnsureSpares(ctx, spares, pause, nil)
+	out, err := w.clinics.EnsureSpares(ctx, spares, pause, nil)
 	if out.Made > 0 {
-		log.WithFields(logrus.Fields{"made": out.Made, "ready": out.Ready}).Info("spare schemas")
+		w.log.WithFields(logrus.Fields{"made": out.Made, "ready": out.Ready}).Info("spare schemas")
 	}
 	return err
 }

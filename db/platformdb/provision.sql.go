@@ -732,7 +732,7 @@ func (q *Queries) SetSlug(ctx context.Context, arg SetSlugParams) error {
 }
 
 const summariseClinics = `-- name: SummariseClinics :many
-select c.id, c.slug, c.name, c.city, c.status, c.status_reason, c.plan, c.trial_ends_at, c.delete_after, c.created_at,
+select c.id, c.slug, c.name, c.city, c.status, c.status_reason, c.plan, c.trial_ends_at, c.delete_after, c.deleted_at, c.created_at,
        s.schema_name, s.version as schema_version,
        coalesce((select sum(u.used) from platform.usage u where u.clinic_id = c.id and u.kind not in ('patients', 'storage')), 0)::bigint as staff,
        coalesce((select u.used from platform.usage u where u.clinic_id = c.id and u.kind = 'patients'), 0)::bigint as patients
@@ -750,6 +750,7 @@ type SummariseClinicsRow struct {
 	Plan          string
 	TrialEndsAt   *time.Time
 	DeleteAfter   *time.Time
+	DeletedAt     *time.Time
 	CreatedAt     time.Time
 	SchemaName    string
 	SchemaVersion int64
@@ -776,6 +777,7 @@ func (q *Queries) SummariseClinics(ctx context.Context) ([]SummariseClinicsRow, 
 			&i.Plan,
 			&i.TrialEndsAt,
 			&i.DeleteAfter,
+			&i.DeletedAt,
 			&i.CreatedAt,
 			&i.SchemaName,
 			&i.SchemaVersion,

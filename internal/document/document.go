@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/cloister-health/cloister/internal/apperr"
+	"github.com/cloister-health/cloister/internal/files"
 	"github.com/cloister-health/cloister/internal/patient"
 	"github.com/cloister-health/cloister/internal/phi"
 )
@@ -42,6 +43,22 @@ type Document struct {
 
 // Picture tells whether the document is a picture.
 func (d Document) Picture() bool { return strings.HasPrefix(d.Media, "image/") }
+
+// Filename is what the file is called when somebody keeps it: its kind and day.
+// Nothing that was typed goes into a name that stands outside of the record.
+func (d Document) Filename() string {
+	day := d.Dated
+	if day.IsZero() {
+		day = d.Uploaded
+	}
+	return d.Kind + "-" + day.Format(time.DateOnly) + files.Extension(d.Media)
+}
+
+// Largest is the largest file that is kept, in bytes.
+const Largest = files.Largest
+
+// TooLarge is the refusal of a file of more than Largest bytes. Errors: Invalid.
+func TooLarge() error { return files.TooLarge() }
 
 // Upload is a file as it was sent, with what the sender says of it.
 type Upload struct {

@@ -119,6 +119,8 @@ func TestWhatIsRefused(t *testing.T) {
 		"packed in an unusual way":       {"r.pdf", makePDF(1, "", "<< /Type /ObjStm /N 1 /First 4 /Filter /LZWDecode >>\nstream\nxxxx\nendstream"), "error.file.broken"},
 		"a packed part of no object":     {"r.pdf", makePDF(1, "", "<< >>\nendobj\n70 % x\n0 obj << /Type /ObjStm /N 1 /First 4 >>\nstream\n1 0 <<>>\nendstream"), "error.file.broken"},
 		"a packed part that is a bomb":   {"r.pdf", bomb, "error.file.broken"},
+		"objects within objects":         {"r.pdf", makePDF(1, "", strings.Repeat("1 0 obj(", 900_000)+"x"+strings.Repeat(")", 900_000)), "error.file.broken"},
+		"unended strings in each other":  {"r.pdf", makePDF(1, "", strings.Repeat("1 0 obj[", 900_000)), "error.file.broken"},
 		"nested without end":             {"r.pdf", makePDF(1, "", strings.Repeat("[", 5000)), "error.file.broken"},
 		"a PNG of a size it has not":     {"x.png", resized(shot, 61, 41), "error.file.broken"},
 		"a PNG smaller than its data":    {"x.png", resized(shot, 10, 10), "error.file.broken"},

@@ -41,6 +41,7 @@ type pdf struct {
 	root     any
 	packed   int // object streams that were unfolded
 	unfolded int // bytes
+	work     int // bytes that may still be read as values
 }
 
 var (
@@ -62,7 +63,9 @@ func checkPDF(b []byte) (pages int, err error) {
 	if end < 0 || !blank(foot[end+len("%%EOF"):]) {
 		return 0, broken(errors.New("no end, or something behind it"))
 	}
-	p := &pdf{objects: map[int]any{}}
+	// A whole file is read once; objects made to be read again and again, one
+	// within the other, would else keep a processor busy for hours.
+	p := &pdf{objects: map[int]any{}, work: 2*len(b) + 2*mostUnfold}
 	switch err := p.read(b); {
 	case errors.Is(err, errLocked):
 		return 0, refuse("error.file.encrypted", "The PDF is locked with a password; save it without one", nil)
@@ -100,12 +103,8 @@ func (p *pdf) read(b []byte) error {
 		}
 	}
 	for _, at := range trailerAt.FindAllIndex(b, -1) {
-		x := &lexer{b: b, at: at[1] - 2}
-		v, err := x.value(0)
+		v, err := p.value(&lexer{b: b, at: at[1] - 2})
 		if err != nil {
-			return err
-		}
-		if err := p.look(v, 0); err != nil {
 			return err
 		}
 		if d, ok := v.(dict); ok && d["Root"] != nil {
@@ -127,11 +126,8 @@ func (p *pdf) object(b []byte, at, body int) error {
 		return err
 	}
 	x := &lexer{b: b, at: body}
-	v, err := x.value(0)
+	v, err := p.value(x)
 	if err != nil {
-		return err
-	}
-	if err := p.look(v, 0); err != nil {
 		return err
 	}
 	p.objects[number] = v
@@ -149,6 +145,19 @@ func (p *pdf) object(b []byte, at, body int) error {
 		return p.unfold(d, x.afterLine())
 	}
 	return nil
+}
+
+// value reads a value and looks at it.
+func (p *pdf) value(x *lexer) (any, error) {
+	from := x.at
+	v, err := x.value(0)
+	if p.work -= x.at - from; p.work < 0 {
+		return nil, errors.New("objects within objects")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return v, p.look(v)
 }
 
 // unfold reads the objects of an object stream.
@@ -180,15 +189,9 @@ func (p *pdf) unfold(d dict, rest []byte) error {
 		if !ok || !ok2 || at < 0 || at > len(content)-first || len(p.objects) > mostObjects {
 			return errors.New("an object stream with a wrong table")
 		}
-		x := &lexer{b: content, at: first + at}
-		v, err := x.value(0)
-		if err != nil {
+		if p.objects[num], err = p.value(&lexer{b: content, at: first + at}); err != nil {
 			return err
 		}
-		if err := p.look(v, 0); err != nil {
-			return err
-		}
-		p.objects[num] = v
 	}
 	return nil
 }
@@ -204,7 +207,7 @@ func (p *pdf) inflate(d dict, rest []byte) ([]byte, error) {
 		if end < 0 {
 			return nil, errors.New("a stream without end")
 		}
-		return rest[:end], nil
+		return rest[:end], p.unfolding(end)
 	case pdfName("FlateDecode"), pdfName("Fl"):
 	default:
 		return nil, errors.New("an object stream of an unusual kind")
@@ -220,20 +223,25 @@ func (p *pdf) inflate(d dict, rest []byte) ([]byte, error) {
 	if err != nil && len(content) == 0 {
 		return nil, err
 	}
-	if p.unfolded += len(content); p.unfolded > mostUnfold {
-		return nil, errors.New("object streams that unfold to too much")
+	return content, errors.Join(err, p.unfolding(len(content)))
+}
+
+// unfolding counts what object streams unfold to.
+func (p *pdf) unfolding(n int) error {
+	if p.unfolded += n; p.unfolded > mostUnfold {
+		return errors.New("object streams that unfold to too much")
 	}
-	return content, err
+	return nil
 }
 
 // look refuses a value that holds what may not be in the file.
-func (p *pdf) look(v any, depth int) error {
+func (p *pdf) look(v any) error {
 	switch v := v.(type) {
 	case pdfName:
 		return forbidden(string(v))
 	case []any:
 		for _, x := range v {
-			if err := p.look(x, depth+1); err != nil {
+			if err := p.look(x); err != nil {
 				return err
 			}
 		}
@@ -242,7 +250,7 @@ func (p *pdf) look(v any, depth int) error {
 			if err := forbidden(string(k)); err != nil {
 				return err
 			}
-			if err := p.look(x, depth+1); err != nil {
+			if err := p.look(x); err != nil {
 				return err
 			}
 		}

@@ -154,6 +154,9 @@ func (s *Site) showPatient(w http.ResponseWriter, r *http.Request, status int, s
 	if err := s.pastVisits(r, &p, id, rec); err != nil {
 		return err
 	}
+	if err := s.patientFiles(r, &p, id, merged); err != nil {
+		return err
+	}
 	if merged {
 		p.Notices = append(p.Notices, ui.Notice{Kind: "wait", Text: l.T("patient.merged")})
 	}

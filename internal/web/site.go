@@ -7,6 +7,7 @@ import (
 
 	"github.com/cloister-health/cloister/internal/clinic"
 	"github.com/cloister-health/cloister/internal/consultation"
+	"github.com/cloister-health/cloister/internal/document"
 	"github.com/cloister-health/cloister/internal/httpx"
 	"github.com/cloister-health/cloister/internal/identity"
 	"github.com/cloister-health/cloister/internal/patient"
@@ -21,14 +22,15 @@ import (
 // has a file of its own with its rows and handlers.
 type Site struct {
 	*Faces
-	Find     finder // of clinics, for the home page
-	People   *identity.Service
-	Clinic   *clinic.Service
-	Platform *platform.Service
-	Patients *patient.Service
-	Visits   *visit.Service
-	Consults *consultation.Service
-	Print    *print.Renderer
+	Find      finder // of clinics, for the home page
+	People    *identity.Service
+	Clinic    *clinic.Service
+	Platform  *platform.Service
+	Patients  *patient.Service
+	Visits    *visit.Service
+	Consults  *consultation.Service
+	Print     *print.Renderer
+	Documents *document.Service
 }
 
 // Routes are the rows of every page.
@@ -40,7 +42,7 @@ func (s *Site) Routes() []httpx.Route {
 // receptionRoutes are the desk's and the waiting room's. Rows with a fixed last
 // part stand before those with an id in its place.
 func (s *Site) receptionRoutes() []httpx.Route {
-	return slices.Concat(s.registerRoutes(), s.visitListRoutes(), s.queueRoutes(), s.patientRoutes(), s.displayRoutes())
+	return slices.Concat(s.registerRoutes(), s.visitListRoutes(), s.queueRoutes(), s.patientRoutes(), s.documentRoutes(), s.displayRoutes())
 }
 
 func (s *Site) commonRoutes() []httpx.Route {

@@ -115,7 +115,7 @@ select count(*) from platform.schemas where state = 'spare';
 select code from platform.plans order by position, code;
 
 -- name: SummariseClinics :many
-select c.id, c.slug, c.name, c.city, c.status, c.status_reason, c.plan, c.trial_ends_at, c.delete_after, c.created_at,
+select c.id, c.slug, c.name, c.city, c.status, c.status_reason, c.plan, c.trial_ends_at, c.delete_after, c.deleted_at, c.created_at,
        s.schema_name, s.version as schema_version,
        coalesce((select sum(u.used) from platform.usage u where u.clinic_id = c.id and u.kind not in ('patients', 'storage')), 0)::bigint as staff,
        coalesce((select u.used from platform.usage u where u.clinic_id = c.id and u.kind = 'patients'), 0)::bigint as patients

@@ -29,6 +29,7 @@ type Summary struct {
 	SchemaVersion int64      `json:"schema_version"`
 	Staff         int64      `json:"staff"`
 	Patients      int64      `json:"patients"`
+	Erased        bool       `json:"erased"` // its data is gone and its keys are destroyed
 }
 
 // List gives every clinic, by slug.
@@ -41,7 +42,7 @@ func (s *Service) List(ctx context.Context) ([]Summary, error) {
 	for i, r := range rows {
 		all[i] = Summary{ID: r.ID, Slug: r.Slug, Name: r.Name, City: r.City, Status: r.Status, StatusReason: r.StatusReason, Plan: r.Plan,
 			TrialEndsAt: r.TrialEndsAt, DeleteAfter: r.DeleteAfter, CreatedAt: r.CreatedAt, Schema: r.SchemaName, SchemaVersion: r.SchemaVersion,
-			Staff: r.Staff, Patients: r.Patients}
+			Staff: r.Staff, Patients: r.Patients, Erased: r.DeletedAt != nil}
 	}
 	return all, nil
 }

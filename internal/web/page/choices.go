@@ -15,6 +15,18 @@ func Shifts(l *locale.Loc) []ui.Option {
 	return []ui.Option{{Value: "morning", Label: l.T("shift.morning")}, {Value: "afternoon", Label: l.T("shift.afternoon")}, {Value: "evening", Label: l.T("shift.evening")}, {Value: "night", Label: l.T("shift.night")}}
 }
 
+// DocumentKinds are the kinds of document, for a form.
+func DocumentKinds(l *locale.Loc) []ui.Option {
+	return []ui.Option{
+		{Value: "lab", Label: l.T("document.lab")}, {Value: "blood", Label: l.T("document.blood")}, {Value: "xray", Label: l.T("document.xray")},
+		{Value: "ct", Label: l.T("document.ct")}, {Value: "ultrasound", Label: l.T("document.ultrasound")}, {Value: "ecg", Label: l.T("document.ecg")},
+		{Value: "discharge", Label: l.T("document.discharge")}, {Value: "other", Label: l.T("document.other")},
+	}
+}
+
+// DocumentKind is one kind of document in words.
+func DocumentKind(l *locale.Loc, kind string) string { return labelOf(DocumentKinds(l), kind) }
+
 // SettingsTabs are the parts of the settings; current is one of profile, work,
 // hours, departments and branding.
 func SettingsTabs(l *locale.Loc, b Base, current string) []ui.Tab {

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/sirupsen/logrus"
+
+	"github.com/cloister-health/cloister/internal/access"
+	"github.com/cloister-health/cloister/internal/document"
+	"github.com/cloister-health/cloister/internal/files"
+	"github.com/cloister-health/cloister/internal/keys"
+	"github.com/cloister-health/cloister/tenants"
+	"github.com/cloister-health/cloister/tenants/provision"
+)
+
+const (
+	// clearEvery is how often the store is gone through: a list of everything in
+	// it, and nobody waits for what is found.
+	clearEvery = time.Hour
+	// clearAge is how old a file without a row must be. An upload has a minute
+	// from its file to its row.
+	clearAge = time.Hour
+)
+
+// clearing removes files that nobody can come to any more: those of erased
+// clinics, and those that an upload left which broke off before its row.
+type clearing struct {
+	db    *tenants.DB
+	store *files.Store
+	docs  *document.Service
+	log   *logrus.Logger
+	now   func() time.Time
+	last  time.Time
+}
+
+func openClearing(ctx context.Context, c config, m *keys.Master, log *logrus.Logger) (*clearing, error) {
+	store, err := c.openFiles(ctx)
+	if err != nil {
+		return nil, err
+	}
+	db, err := openTenants(ctx, c, m, log)
+	if err != nil {
+		_ = store.Close() // the database is what is told
+		return nil, err
+	}
+	return &clearing{db: db, store: store, docs: document.NewService(db, keys.NewRing(m, nil), store), log: log, now: time.Now}, nil
+}
+
+func (c *clearing) close() {
+	c.db.Close()
+	_ = c.store.Close() // nothing is being written
+}
+
+// round goes through the store when an hour has passed, or at once after a
+// clinic was erased. What the registry doesn't know stays: the store may be
+// another installation's, too.
+func (c *clearing) round(ctx context.Context, s *provision.Service, now bool) error {
+	if !now && c.now().Sub(c.last) < clearEvery {
+		return nil
+	}
+	stored, err := c.store.Clinics(ctx)
+	if err != nil || len(stored) == 0 {
+		return err
+	}
+	known, err := s.List(ctx)
+	if err != nil {
+		return err
+	}
+	byID := map[uuid.UUID]provision.Summary{}
+	for _, k := range known {
+		byID[k.ID] = k
+	}
+	for _, id := range stored {
+		k, ok := byID[id]
+		if !ok {
+			continue
+		}
+		if err := c.clinic(ctx, k); err != nil {
+			return err
+		}
+	}
+	c.last = c.now()
+	return nil
+}
+
+func (c *clearing) clinic(ctx context.Context, k provision.Summary) error {
+	log := c.log.WithFields(logrus.Fields{"clinic": k.ID.String(), "slug": k.Slug})
+	if k.Erased {
+		n, err := c.store.RemoveClinic(ctx, k.ID)
+		log.WithField("files", n).Warn("the files of an erased clinic were removed")
+		return err
+	}
+	ctx = tenants.WithScope(ctx, tenants.Scope{Clinic: &tenants.Clinic{ID: k.ID, Slug: k.Slug, Name: k.Name, Schema: k.Schema, Zone: time.UTC}, RequestID: "clear-files",
+		Actor: tenants.Actor{Kind: access.System, ID: tenants.SystemID("clear-files"), Role: access.Jobs}})
+	n, err := c.docs.Sweep(ctx, c.now().Add(-clearAge))
+	if n > 0 {
+		log.WithField("files", n).Info("files without a record were removed")
+	}
+	return err
+}
