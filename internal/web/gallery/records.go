@@ -51,7 +51,38 @@ func records() []sample {
 				Cancel: &page.VisitCancel{Once: "x", Version: "1"}, Transfer: &page.VisitTransfer{Once: "y", Version: "1", Lines: register(l).Doctors}, Errors: ui.Errors{{Name: "reason", Text: "Say why"}}})
 		}},
 		{"visits", func(l *locale.Loc) templ.Component { return page.VisitsPage(visits(l)) }},
+		{"documents", func(l *locale.Loc) templ.Component { return page.DocumentsPage(documents(l)) }},
+		{"documents-refused", func(l *locale.Loc) templ.Component {
+			d := documents(l)
+			d.Form.Errors = ui.Errors{{Name: "file", Text: l.T("error.file.active")}, {Name: "title", Text: l.T("error.required")}}
+			return page.DocumentsPage(d)
+		}},
+		{"documents-none", func(l *locale.Loc) templ.Component {
+			d := documents(l)
+			d.Rows, d.Next = nil, ""
+			return page.DocumentsPage(d)
+		}},
+		{"document", func(l *locale.Loc) templ.Component {
+			return page.DocumentPage(page.Document{Shell: desk(l, "/patients", "Chest, front view"), Base: base, Banner: banner(l), Title: "Chest, front view", File: base.At("/documents/7/file"),
+				Facts:    []ui.Fact{{Label: l.T("documents.kind"), Value: l.T("document.xray")}, {Label: l.T("documents.dated"), Value: l.Date(now)}, {Label: l.T("documents.file"), Value: "PDF · 2 · 310 KB"}},
+				Withdraw: &page.DocumentWithdraw{Action: base.At("/documents/7/withdraw")}})
+		}},
 	}
+}
+
+func documents(l *locale.Loc) page.Documents {
+	when := func(d int) (string, string) { at := now.AddDate(0, 0, -d); return l.DateTime(at), l.Stamp(at) }
+	d := page.Documents{Shell: desk(l, "/patients", l.T("documents.title")), Base: base, ID: "112", Banner: banner(l), Next: base.At("/patients/112/documents?after=x"),
+		Form: &page.DocumentForm{Once: "x", Kinds: page.DocumentKinds(l)}}
+	for i, t := range []string{"Chest, front view", "Blood count", "Discharge from the city hospital"} {
+		row := page.DocumentRow{Href: base.At("/documents/7"), Title: t, About: l.T("document.xray") + " · " + l.Date(now) + " · 1.2 MB · S. Pawar"}
+		row.When, row.Stamp = when(i * 3)
+		if i == 1 {
+			row.Withdrawn = l.T("documents.why", "Reason", "Another person's")
+		}
+		d.Rows = append(d.Rows, row)
+	}
+	return d
 }
 
 func patients(l *locale.Loc, query string) page.Patients {
