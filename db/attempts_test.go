@@ -36,7 +36,7 @@ func (p probe) newValue(string) string {
 		return "'+919000000999'"
 	case "username":
 		return "username"
-	case "doctor_id", "due_on", "systolic":
+	case "doctor_id", "due_on", "systolic", "starts_at", "withdrawn":
 		return column
 	case "email":
 		return "email"

@@ -94,6 +94,10 @@ const (
 	ConsultationView Capability = "consultation.view"
 	VitalsRecord     Capability = "vitals.record"
 	FollowUpClose    Capability = "follow_up.close"
+	AppointmentView  Capability = "appointment.view"
+	AppointmentBook  Capability = "appointment.book"
+	LeaveKeep        Capability = "leave.keep"
+	HoursKeep        Capability = "hours.keep"
 	DraftKeep        Capability = "draft.keep"
 	DocumentView     Capability = "document.view"
 	DocumentAdd      Capability = "document.add"
@@ -124,6 +128,10 @@ var needs = map[Capability][]Privilege{
 	ConsultationView: {{Table: "consultations", Command: "select"}, {Table: "diagnoses", Command: "select"}, {Table: "vitals", Command: "select"}},
 	VitalsRecord:     {{Table: "vitals", Command: "insert"}},
 	FollowUpClose:    {{Table: "follow_ups", Command: "update", Columns: []string{"state"}}},
+	AppointmentView:  {{Table: "appointments", Command: "select"}, {Table: "leaves", Command: "select"}, {Table: "profiles", Command: "select"}},
+	AppointmentBook:  {{Table: "appointments", Command: "insert"}, {Table: "appointments", Command: "update", Columns: []string{"starts_at", "state"}}},
+	LeaveKeep:        {{Table: "leaves", Command: "insert"}},
+	HoursKeep:        {{Table: "profiles", Command: "update", Columns: []string{"office_hours"}}},
 	DraftKeep:        {{Table: "drafts", Command: "insert"}},
 	DocumentView:     {{Table: "documents", Command: "select"}, {Table: "document_withdrawals", Command: "select"}},
 	DocumentAdd:      {{Table: "documents", Command: "insert"}},

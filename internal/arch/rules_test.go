@@ -31,6 +31,9 @@ var between = []struct{ from, to, why string }{
 	{"internal/consultation", "internal/patient", "a consultation stands beside the patient's record and reads it in the same transaction"},
 	{"internal/consultation", "internal/visit", "beginning moves the visit in the same transaction, and finishing tells the queue"},
 	{"internal/document", "internal/patient", "a document is a patient's, whose card stands beside it, and days are read in one way"},
+	{"internal/appointment", "internal/visit", "checking in makes the visit and its token in the same transaction"},
+	{"internal/appointment", "internal/patient", "an appointment names its patient, whose record is read in the same transaction"},
+	{"internal/appointment", "internal/clinic", "opening hours and office hours are read and written in one way"},
 	{"internal/clinic", "internal/patient", "names, phones and the clinic's day are read in one way"},
 }
 

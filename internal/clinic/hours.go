@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sort"
 	"strings"
+	"time"
 
 	"github.com/cloister-health/cloister/internal/apperr"
 )
@@ -119,3 +120,38 @@ func showHours(b []byte) Hours {
 	}
 	return h
 }
+
+// Stretch is a part of a day that is worked, in minutes from midnight.
+type Stretch struct{ From, To int }
+
+// Week is what kept hours say of each weekday. It is empty where nothing was
+// told, which is not the same as a week of closed days.
+type Week map[time.Weekday][]Stretch
+
+// ReadWeek reads hours as the database keeps them; what is no hours is none.
+func ReadWeek(kept []byte) Week {
+	w := Week{}
+	for i, d := range Days() {
+		spans, ok := readSpans(showHours(kept)[d])
+		for _, s := range spans {
+			if ok {
+				on := time.Weekday((i + 1) % 7)
+				w[on] = append(w[on], Stretch{From: s.from, To: s.to})
+			}
+		}
+	}
+	return w
+}
+
+// ParseHours reads a form's hours into what the database keeps. Problems are
+// named hours_mon and so on.
+//
+// Errors: Invalid.
+func ParseHours(h Hours) ([]byte, error) {
+	var p apperr.Problems
+	kept := checkHours(&p, h)
+	return kept, p.Err()
+}
+
+// ShowHours writes kept hours as a form shows them.
+func ShowHours(kept []byte) Hours { return showHours(kept) }

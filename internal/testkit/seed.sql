@@ -86,3 +86,9 @@ insert into documents (id, patient_id, kind, title, dated_on, note, media_type, 
 insert into document_withdrawals (id, document_id, patient_id, reason, withdrawn_by, withdrawn_at) values
   ('018f0000-0000-7000-8000-0000000000a2', '018f0000-0000-7000-8000-0000000000a1', '018f0000-0000-7000-8000-000000000020', 'Another person''s', '018f0000-0000-7000-8000-000000000005', '2025-01-10 10:30+05:30'),
   ('018f0000-0000-7000-8000-0000000000a4', '018f0000-0000-7000-8000-0000000000a3', '018f0000-0000-7000-8000-000000000021', 'Another person''s', '018f0000-0000-7000-8000-000000000005', '2025-01-11 11:30+05:30');
+insert into leaves (id, doctor_id, from_day, until_day, reason) values
+  ('018f0000-0000-7000-8000-0000000000b0', '018f0000-0000-7000-8000-000000000002', '2025-01-20', '2025-01-21', 'Conference');
+insert into appointments (id, patient_id, doctor_id, starts_at, kind, purpose, state, visit_id, booked_by) values
+  ('018f0000-0000-7000-8000-0000000000b1', '018f0000-0000-7000-8000-000000000020', '018f0000-0000-7000-8000-000000000002', '2025-01-10 10:15+05:30', 'routine', 'Fever', 'arrived', '018f0000-0000-7000-8000-000000000030', '018f0000-0000-7000-8000-000000000005');
+insert into appointments (id, patient_id, doctor_id, starts_at, kind, follow_up_id) values
+  ('018f0000-0000-7000-8000-0000000000b2', '018f0000-0000-7000-8000-000000000020', '018f0000-0000-7000-8000-000000000003', '2025-01-17 10:00+05:30', 'follow_up', '018f0000-0000-7000-8000-000000000098');

@@ -153,6 +153,17 @@ func checkIn(ctx context.Context, tx *tenants.Tx, id, patientID uuid.UUID, a Arr
 	return tx.Notify(ctx, topic, id)
 }
 
+// ArriveIn is CheckIn in a transaction of another slice, which has seen to who
+// may and that it happens once. id is the visit's.
+//
+// Errors: Invalid, NotFound, Conflict (an open visit in this line today).
+func ArriveIn(ctx context.Context, tx *tenants.Tx, id, patientID uuid.UUID, a Arrival) error {
+	if err := a.check(); err != nil {
+		return err
+	}
+	return checkIn(ctx, tx, id, patientID, a)
+}
+
 // opened names the rule of one open visit.
 func opened(err error) error {
 	if tenants.Violates(err, "visits_one_open") {

@@ -139,6 +139,7 @@ func Areas() []Area {
 		{"/my-queue", "stethoscope", "g m", []access.Capability{access.ConsultationOwn}, func(l *locale.Loc) string { return l.T("nav.my_queue") }},
 		{"/dashboard", "layout-dashboard", "g h", []access.Capability{access.StaffManage}, func(l *locale.Loc) string { return l.T("nav.dashboard") }},
 		{"/queue", "list-ordered", "g q", []access.Capability{access.QueueView}, func(l *locale.Loc) string { return l.T("nav.queue") }},
+		{"/appointments", "calendar-clock", "g a", []access.Capability{access.AppointmentView}, func(l *locale.Loc) string { return l.T("nav.appointments") }},
 		{"/patients", "users", "g p", []access.Capability{access.PatientView}, func(l *locale.Loc) string { return l.T("nav.patients") }},
 		{"/visits", "calendar-days", "g v", []access.Capability{access.QueueView}, func(l *locale.Loc) string { return l.T("nav.visits") }},
 		{"/displays", "monitor", "g d", []access.Capability{access.DisplayManage}, func(l *locale.Loc) string { return l.T("nav.displays") }},

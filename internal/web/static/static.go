@@ -43,7 +43,7 @@ var ErrMissing = errors.New("static: third-party files are missing from this bui
 
 // iconNames are the icons in the sprite, by their names in the icon set.
 var iconNames = []string{
-	"activity", "bell", "bed", "building-2", "calendar-days", "check", "chevron-down", "chevron-left", "chevron-right",
+	"activity", "bell", "bed", "building-2", "calendar-clock", "calendar-days", "check", "chevron-down", "chevron-left", "chevron-right",
 	"circle-alert", "circle-check", "circle-dot", "circle-help", "clock", "corner-down-left", "diamond", "ellipsis", "external-link", "eye",
 	"file-text", "info", "key-round", "languages", "layout-dashboard", "link", "list-ordered", "log-out", "mail",
 	"megaphone", "merge", "minus", "monitor", "moon", "pencil", "phone", "play", "plus", "printer", "refresh-cw", "rotate-ccw",

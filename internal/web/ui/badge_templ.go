@@ -36,6 +36,8 @@ const (
 	Admitted    Status = "admitted"
 	Discharged  Status = "discharged"
 	Deceased    Status = "deceased"
+	Booked      Status = "booked"
+	Arrived     Status = "arrived"
 )
 
 type look struct{ class, icon, key string }
@@ -65,12 +67,14 @@ var looks = map[Status]look{
 	Admitted:    {"badge-info", "bed", "status.admitted"},
 	Discharged:  {"badge-done", "check", "status.discharged"},
 	Deceased:    {"", "minus", "status.deceased"},
+	Booked:      {"badge-info", "calendar-days", "status.booked"},
+	Arrived:     {"badge-done", "check", "status.arrived"},
 }
 
 // Statuses lists every status a badge can show, for the gallery and tests.
 func Statuses() []Status {
 	return []Status{Waiting, Called, Consulting, AtLab, Done, Skipped, NoShow, Cancelled, Urgent, Invited, Active, Inactive,
-		Suspended, Pending, Trial, PastDue, Expired, Archived, Registered, InDiagnosis, InTreatment, Admitted, Discharged, Deceased}
+		Suspended, Pending, Trial, PastDue, Expired, Archived, Registered, InDiagnosis, InTreatment, Admitted, Discharged, Deceased, Booked, Arrived}
 }
 
 // Badge shows a status; one it does not know shows nothing, so that a state
@@ -126,7 +130,7 @@ func Badge(s Status) templ.Component {
 			var templ_7745c5c3_Var4 string
 			templ_7745c5c3_Var4, templ_7745c5c3_Err = templ.JoinStringErrs(L(ctx).T(k.key))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `ui/badge.templ`, Line: 74, Col: 20}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `ui/badge.templ`, Line: 78, Col: 20}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var4))
 			if templ_7745c5c3_Err != nil {
@@ -201,7 +205,7 @@ func FlagBadge(f Flag) templ.Component {
 		var templ_7745c5c3_Var8 string
 		templ_7745c5c3_Var8, templ_7745c5c3_Err = templ.JoinStringErrs(f.Text)
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `ui/badge.templ`, Line: 92, Col: 10}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `ui/badge.templ`, Line: 96, Col: 10}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var8))
 		if templ_7745c5c3_Err != nil {
