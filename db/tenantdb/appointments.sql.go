@@ -276,17 +276,6 @@ func (q *Queries) InsertLeave(ctx context.Context, arg InsertLeaveParams) error 
 	return err
 }
 
-const lastDemoAppointment = `-- name: LastDemoAppointment :one
-select coalesce(max(starts_at), 'epoch')::timestamptz from appointments
-`
-
-func (q *Queries) LastDemoAppointment(ctx context.Context) (time.Time, error) {
-	row := q.db.QueryRow(ctx, lastDemoAppointment)
-	var column_1 time.Time
-	err := row.Scan(&column_1)
-	return column_1, err
-}
-
 const listAppointmentDoctors = `-- name: ListAppointmentDoctors :many
 select u.id, u.full_name, u.local_name, p.room, p.availability, p.office_hours
 from users u join profiles p on p.user_id = u.id
@@ -542,6 +531,77 @@ func (q *Queries) ListClinicFollowUps(ctx context.Context, arg ListClinicFollowU
 	return items, nil
 }
 
+const listDemoBookedDays = `-- name: ListDemoBookedDays :many
+select distinct (starts_at at time zone $1::text)::date as day from appointments where starts_at >= $2 order by day
+`
+
+type ListDemoBookedDaysParams struct {
+	Zone  string
+	Since time.Time
+}
+
+// The days of a zone that have appointments already.
+func (q *Queries) ListDemoBookedDays(ctx context.Context, arg ListDemoBookedDaysParams) ([]time.Time, error) {
+	rows, err := q.db.Query(ctx, listDemoBookedDays, arg.Zone, arg.Since)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []time.Time{}
+	for rows.Next() {
+		var day time.Time
+		if err := rows.Scan(&day); err != nil {
+			return nil, err
+		}
+		items = append(items, day)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listDemoDueFollowUps = `-- name: ListDemoDueFollowUps :many
+select id, patient_id, doctor_id, due_on from follow_ups where state = 'due' and due_on between $1 and $2 order by due_on, id
+`
+
+type ListDemoDueFollowUpsParams struct {
+	FromDay  time.Time
+	UntilDay time.Time
+}
+
+type ListDemoDueFollowUpsRow struct {
+	ID        uuid.UUID
+	PatientID uuid.UUID
+	DoctorID  uuid.UUID
+	DueOn     time.Time
+}
+
+func (q *Queries) ListDemoDueFollowUps(ctx context.Context, arg ListDemoDueFollowUpsParams) ([]ListDemoDueFollowUpsRow, error) {
+	rows, err := q.db.Query(ctx, listDemoDueFollowUps, arg.FromDay, arg.UntilDay)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListDemoDueFollowUpsRow{}
+	for rows.Next() {
+		var i ListDemoDueFollowUpsRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.PatientID,
+			&i.DoctorID,
+			&i.DueOn,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listLeaves = `-- name: ListLeaves :many
 select id, doctor_id, from_day, until_day, reason, version
 from leaves
@@ -658,6 +718,16 @@ func (q *Queries) SetAppointmentState(ctx context.Context, arg SetAppointmentSta
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const setDemoHours = `-- name: SetDemoHours :exec
+update settings set opening_hours = $1 where opening_hours = '{}'
+`
+
+// Only where nobody has set them.
+func (q *Queries) SetDemoHours(ctx context.Context, openingHours []byte) error {
+	_, err := q.db.Exec(ctx, setDemoHours, openingHours)
+	return err
 }
 
 const updateOfficeHours = `-- name: UpdateOfficeHours :execrows

@@ -165,7 +165,7 @@ func (q *Queries) ListDoctorLoad(ctx context.Context, today time.Time) ([]ListDo
 const listRecentTrail = `-- name: ListRecentTrail :many
 select t.id, t.at, t.actor_role, t.action, t.entity, t.record_id, coalesce(u.full_name, '')::text as who
 from trail t left join users u on t.actor = 'user:' || u.id::text
-where t.action <> 'view' and t.entity in ('patients', 'visits', 'users', 'departments', 'settings', 'patient_merges', 'displays', 'invitations')
+where t.action <> 'view' and t.entity in ('patients', 'visits', 'users', 'departments', 'settings', 'patient_merges', 'displays', 'invitations', 'appointments')
 order by t.at desc, t.id desc
 limit $1::integer
 `

@@ -80,7 +80,11 @@ func (f *filler) days(ctx context.Context, tx *tenants.Tx, p place, staff map[st
 		}
 		return tx.Together(ctx, fns...)
 	})
-	return before + len(all), err
+	if err != nil {
+		return before, err
+	}
+	return before + len(all), f.booked(ctx, tx, &diary{rng: rand.New(rand.NewPCG(p.seed, uint64(today.Unix())+13)), zone: tx.Clinic.Zone, now: now, today: today, desk: desk,
+		lines: lines, patients: patients, visits: all})
 }
 
 // daysWork invents one day of a clinic.

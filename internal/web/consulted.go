@@ -318,6 +318,9 @@ func (s *Site) followUpPost(w http.ResponseWriter, r *http.Request) error {
 	if of, err := uuid.Parse(r.PostFormValue("patient")); err == nil {
 		return httpx.Redirect(w, r, base(r).Patient(of.String()))
 	}
+	if r.PostFormValue("list") != "" {
+		return httpx.Redirect(w, r, base(r).At("/follow-ups"))
+	}
 	return httpx.Redirect(w, r, base(r).At("/my-queue"))
 }
 
@@ -342,6 +345,7 @@ func (s *Site) dayPanels(r *http.Request) (page.DayPanels, error) {
 	}
 	for _, f := range d.Due {
 		out.Due = append(out.Due, page.DayRow{Person: person(l, f.Patient, d.Today), When: l.Day(f.On), Late: f.On.Before(d.Today), Href: at.Patient(f.Patient.ID.String()),
+			Links: []ui.Button{bookAgain(l.T("appointment.book_short"), at, f.ID, f.Patient, httpx.From(r.Context()).Who.Actor.ID, later(f.On, d.Today).Format(dayForm))},
 			Posts: closeFollowUp(l, at, f, uuid.Nil)})
 	}
 	return out, nil

@@ -108,6 +108,8 @@ func doing(l *locale.Loc, action, entity string) string {
 		return pick(made, l.T("doing.consultation_new"), l.T("doing.consultation"))
 	case "vitals":
 		return l.T("doing.vitals")
+	case "appointments":
+		return pick(made, l.T("doing.appointment_new"), l.T("doing.appointment"))
 	case "users":
 		return pick(made, l.T("doing.user_new"), l.T("doing.user"))
 	case "departments":

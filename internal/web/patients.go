@@ -102,6 +102,9 @@ func (s *Site) patientSearch(w http.ResponseWriter, r *http.Request) error {
 	if q == "" {
 		q = r.URL.Query().Get("other") // the field of the merge form
 	}
+	if q == "" {
+		q = r.URL.Query().Get("patient") // of the booking form
+	}
 	if !httpx.Fragment(r) {
 		return httpx.Redirect(w, r, base(r).Query("/patients", "q", q))
 	}
@@ -109,18 +112,22 @@ func (s *Site) patientSearch(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	l, day, pick := s.words(r), today(r), r.URL.Query().Get("pick") != ""
+	l, day, pick := s.words(r), today(r), r.URL.Query().Get("pick")
 	var items []ui.Pick
 	for _, c := range cards {
 		p := person(l, c, day)
 		it := ui.Pick{Value: p.ID, Text: p.Name, Bold: p.Name, Local: p.Local, Meta: dots(p.SexAge, p.Number, p.Phone, l.Day(c.LastVisit))}
-		if !pick {
+		if pick == "" {
 			it.Href = base(r).Patient(p.ID)
 		}
 		items = append(items, it)
 	}
 	list := "patient-search-list"
-	if pick {
+	switch pick {
+	case "":
+	case "appointment":
+		list = "appt-patient-list"
+	default:
 		list = "merge-other-list"
 	}
 	return s.show(w, r, http.StatusOK, ui.Picks(list, items, l.T("patients.none_found")))
@@ -155,6 +162,9 @@ func (s *Site) showPatient(w http.ResponseWriter, r *http.Request, status int, s
 		return err
 	}
 	if err := s.patientFiles(r, &p, id, merged); err != nil {
+		return err
+	}
+	if err := s.bookedVisits(r, &p, rec); err != nil {
 		return err
 	}
 	if merged {

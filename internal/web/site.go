@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/cloister-health/cloister/internal/appointment"
 	"github.com/cloister-health/cloister/internal/clinic"
 	"github.com/cloister-health/cloister/internal/consultation"
 	"github.com/cloister-health/cloister/internal/document"
@@ -31,12 +32,14 @@ type Site struct {
 	Consults  *consultation.Service
 	Print     *print.Renderer
 	Documents *document.Service
+	// Appointments are who comes when.
+	Appointments *appointment.Service
 }
 
 // Routes are the rows of every page.
 func (s *Site) Routes() []httpx.Route {
 	return slices.Concat(s.commonRoutes(), s.homeRoutes(), s.signInRoutes(), s.accountRoutes(), s.staffRoutes(), s.settingsRoutes(), s.officeRoutes(), s.platformRoutes(),
-		s.receptionRoutes(), s.consultationRoutes(), s.paperRoutes())
+		s.receptionRoutes(), s.consultationRoutes(), s.paperRoutes(), s.appointmentRoutes())
 }
 
 // receptionRoutes are the desk's and the waiting room's. Rows with a fixed last

@@ -93,5 +93,13 @@ insert into appointments (id, patient_id, doctor_id, starts_at, kind, purpose, s
 values (@id, @patient_id, @doctor_id, @starts_at, @kind, @purpose, @state, @state_reason, sqlc.narg(visit_id)::uuid, sqlc.narg(follow_up_id)::uuid, @booked_by)
 on conflict do nothing;
 
--- name: LastDemoAppointment :one
-select coalesce(max(starts_at), 'epoch')::timestamptz from appointments;
+-- name: ListDemoBookedDays :many
+-- The days of a zone that have appointments already.
+select distinct (starts_at at time zone @zone::text)::date as day from appointments where starts_at >= @since order by day;
+
+-- name: SetDemoHours :exec
+-- Only where nobody has set them.
+update settings set opening_hours = @opening_hours where opening_hours = '{}';
+
+-- name: ListDemoDueFollowUps :many
+select id, patient_id, doctor_id, due_on from follow_ups where state = 'due' and due_on between @from_day and @until_day order by due_on, id;

@@ -37,7 +37,7 @@ order by lower(u.full_name), u.id;
 -- What happened last; views and sign-ins are left to the audit page.
 select t.id, t.at, t.actor_role, t.action, t.entity, t.record_id, coalesce(u.full_name, '')::text as who
 from trail t left join users u on t.actor = 'user:' || u.id::text
-where t.action <> 'view' and t.entity in ('patients', 'visits', 'users', 'departments', 'settings', 'patient_merges', 'displays', 'invitations')
+where t.action <> 'view' and t.entity in ('patients', 'visits', 'users', 'departments', 'settings', 'patient_merges', 'displays', 'invitations', 'appointments')
 order by t.at desc, t.id desc
 limit @at_most::integer;
 
