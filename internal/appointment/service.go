@@ -219,20 +219,23 @@ func (s *Service) ToCome(ctx context.Context, family []uuid.UUID) ([]Appointment
 }
 
 // followUpsMost is how many lines the desk's list has.
-const followUpsMost = 200
+const followUpsMost = 50
 
 // FollowUps gives everybody's follow-ups that are due by a number of days from
-// today, the oldest first, of one doctor or of all.
+// today, the oldest first, of one doctor or of all. more says that there are
+// others behind them.
 //
 // Errors: Forbidden.
-func (s *Service) FollowUps(ctx context.Context, days int, doctor uuid.UUID) ([]FollowUp, error) {
+func (s *Service) FollowUps(ctx context.Context, days int, doctor uuid.UUID) (out []FollowUp, more bool, err error) {
 	if err := s.allow(ctx, access.AppointmentView); err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	var out []FollowUp
-	err := tenants.Read(ctx, s.db, func(ctx context.Context, tx *tenants.Tx) error {
-		rows, err := tx.Q().ListClinicFollowUps(ctx, tenantdb.ListClinicFollowUpsParams{Until: patient.Today(tx).AddDate(0, 0, days), DoctorID: someID(doctor), AtMost: followUpsMost})
-		out = nil
+	err = tenants.Read(ctx, s.db, func(ctx context.Context, tx *tenants.Tx) error {
+		rows, err := tx.Q().ListClinicFollowUps(ctx, tenantdb.ListClinicFollowUpsParams{Until: patient.Today(tx).AddDate(0, 0, days), DoctorID: someID(doctor), AtMost: followUpsMost + 1})
+		out, more = nil, len(rows) > followUpsMost
+		if more {
+			rows = rows[:followUpsMost]
+		}
 		for _, r := range rows {
 			if n := len(out); n > 0 && out[n-1].ID == r.ID {
 				continue // booked twice: the first counts
@@ -247,7 +250,7 @@ func (s *Service) FollowUps(ctx context.Context, days int, doctor uuid.UUID) ([]
 		}
 		return err
 	})
-	return out, tenants.Refused(err)
+	return out, more, tenants.Refused(err)
 }
 
 func someID(id uuid.UUID) uuid.NullUUID { return uuid.NullUUID{UUID: id, Valid: id != uuid.Nil} }

@@ -343,7 +343,7 @@ func TestADoctorBooksWithThemselves(t *testing.T) {
 func TestFollowUpsAreCalledAndBooked(t *testing.T) {
 	t.Parallel()
 	w := open(t, 2)
-	due, err := w.FollowUps(desk(t), 7, uuid.Nil)
+	due, _, err := w.FollowUps(desk(t), 7, uuid.Nil)
 	if err != nil || len(due) != 1 || due[0].Patient.ID != testkit.Asha {
 		t.Fatalf("%+v, %v", due, err)
 	}
@@ -351,11 +351,11 @@ func TestFollowUpsAreCalledAndBooked(t *testing.T) {
 	r := asha(w.later(11, 0))
 	r.Doctor, r.Kind, r.FollowUp = testkit.SecondDoctor, "follow_up", due[0].ID
 	id := w.book(t, r)
-	due, err = w.FollowUps(desk(t), 7, testkit.SecondDoctor)
+	due, _, err = w.FollowUps(desk(t), 7, testkit.SecondDoctor)
 	if err != nil || len(due) != 1 || due[0].Booked != id || !due[0].At.Equal(r.Start) {
 		t.Errorf("%+v, %v", due, err)
 	}
-	if due, err := w.FollowUps(desk(t), 7, testkit.Doctor); err != nil || len(due) != 0 {
+	if due, _, err := w.FollowUps(desk(t), 7, testkit.Doctor); err != nil || len(due) != 0 {
 		t.Errorf("of another doctor: %+v, %v", due, err)
 	}
 	r.FollowUp, r.Start = uuid.New(), r.Start.Add(time.Hour)

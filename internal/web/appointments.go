@@ -118,8 +118,7 @@ func (s *Site) appointmentWeek(w http.ResponseWriter, r *http.Request) error {
 		p.Columns[i].Href = p.Base.Query("/appointments", "day", col.Day.Format(dayForm), "doctor", p.Doctor)
 	}
 	if n := len(c.Columns); n > 0 {
-		p.When = l.T("appointment.span", "From", l.Day(c.Columns[0].Day), "Until", l.Day(c.Columns[n-1].Day))
-		p.Notices = append(p.Notices, ui.Notice{Bold: c.Columns[0].Doctor.Name})
+		p.When = dots(c.Columns[0].Doctor.Name, l.T("appointment.span", "From", l.Day(c.Columns[0].Day), "Until", l.Day(c.Columns[n-1].Day)))
 		p.Schedule = p.Base.At("/schedule/" + p.Doctor)
 	}
 	return s.show(w, r, http.StatusOK, page.AppointmentsPage(p))
@@ -150,7 +149,10 @@ func (s *Site) calendarPage(r *http.Request, c appointment.Calendar, path string
 
 func (s *Site) slotColumn(r *http.Request, c appointment.Calendar, col appointment.Column, id string) page.SlotColumn {
 	l, at, info := s.words(r), base(r), httpx.From(r.Context())
-	out := page.SlotColumn{ID: id, Sub: l.N("appointment.free", col.Free), None: whyNone(l, col)}
+	out := page.SlotColumn{ID: id}
+	if !col.Day.Before(c.Today) { // what was free in the past helps nobody
+		out.Sub, out.None = l.N("appointment.free", col.Free), whyNone(l, col)
+	}
 	mayBook := info.Can(access.AppointmentBook) && (info.Who.Actor.Role != access.Doctor || info.Who.Actor.ID == col.Doctor.ID)
 	for _, e := range col.Entries {
 		x := page.SlotEntry{Time: l.Time(e.Start), Free: e.Taken == nil}

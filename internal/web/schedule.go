@@ -26,13 +26,16 @@ func (s *Site) followUps(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	all, err := s.Appointments.FollowUps(r.Context(), followUpsAhead, doctor)
+	all, more, err := s.Appointments.FollowUps(r.Context(), followUpsAhead, doctor)
 	if err != nil {
 		return err
 	}
 	l, at, info := s.words(r), base(r), httpx.From(r.Context())
 	p := page.FollowUps{Shell: s.shell(r, "/appointments", l.T("doctor.due"), ui.Crumb{Label: l.T("nav.appointments"), Href: at.At("/appointments")}), Base: at,
 		Shown: l.N("follow_up.shown", len(all)), Doctors: doctorTabs(l, at, "/follow-ups", "", c.Doctors, doctor, true)}
+	if more {
+		p.Shown = l.T("follow_up.first", "N", len(all))
+	}
 	p.Views = appointmentViews(l, at, "due", "", r.URL.Query().Get("doctor"))
 	for _, f := range all {
 		row := page.FollowUpRow{Person: person(l, f.Patient, c.Today), Doctor: f.Doctor.Name, Due: l.Day(f.On), Late: f.On.Before(c.Today) && f.Booked == uuid.Nil}

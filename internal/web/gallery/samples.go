@@ -17,7 +17,7 @@ const base = page.Base("/clinic/northside")
 var now = time.Date(2026, 11, 23, 10, 42, 7, 0, time.FixedZone("IST", 5*3600+1800))
 
 func samples() []sample {
-	return slices.Concat(reception(), front(), records(), consulting(), admin(), problems())
+	return slices.Concat(reception(), front(), records(), consulting(), appointing(), admin(), problems())
 }
 
 func northside() ui.Clinic {
@@ -28,7 +28,7 @@ func northside() ui.Clinic {
 // Postgres instead.
 func may(r access.Role) func(access.Capability) bool {
 	grants := map[access.Role][]access.Capability{
-		access.Receptionist: {access.QueueView, access.QueueMove, access.CheckIn, access.PatientView, access.PatientRegister, access.PatientEdit, access.PatientMerge, access.DisplayManage},
+		access.Receptionist: {access.QueueView, access.QueueMove, access.CheckIn, access.PatientView, access.PatientRegister, access.PatientEdit, access.PatientMerge, access.DisplayManage, access.AppointmentView, access.AppointmentBook},
 		access.Doctor:       {access.QueueView, access.QueueMove, access.PatientView, access.ConsultationOwn},
 		access.ClinicAdmin:  {access.QueueView, access.PatientView, access.PatientRegister, access.StaffView, access.StaffManage, access.SettingsView, access.SettingsEdit, access.DisplayManage},
 	}
