@@ -38,6 +38,12 @@ const inside = async (page) => {
   await page.waitForURL(/\/consultation$/);
 };
 
+// openBooked opens the last appointment of the page.
+const openBooked = async (page) => {
+  const all = await page.$$eval("main a[href]", (links) => links.map((a) => a.pathname).filter((p) => /\/appointments\/[0-9a-f-]{36}$/.test(p)));
+  await page.goto(all.at(-1));
+};
+
 // screens of one visitor: a name, where it is, and what is done there first.
 // What must be said before the page opens stands in early.
 const screens = {
@@ -66,6 +72,9 @@ const screens = {
       await page.goto(`${one}/merge?other_id=${two.split("/").pop()}`);
     }],
     ["check-in", "/patients", follow("td.act a")],
+    ["appointments", "/appointments"], ["appointments of a week", "/appointments/week"], ["appointment", "/follow-ups", openBooked],
+    ["appointment moved", "/follow-ups", then(openBooked, (page) => page.goto(page.url() + "/move"))],
+    ["book", "/appointments/new"], ["book refused", "/appointments/new", send({ purpose: "Cough" })], ["follow-ups due", "/follow-ups"],
     ["visit", "/queue", follow("td.act a")], ["slip", "/queue", follow("td.act a", "/slip")], ["slip, narrow", "/queue", then(follow("td.act a", "/slip"), (page) => page.locator(".actions a").nth(1).click())],
     ["a patient's own link", "/queue", then(follow("td.act a", "/slip"), async (page) => page.goto((await page.getAttribute(".slip-qr", "src")).replace("/qr.png", "")))],
     ["visits", "/visits"], ["visits of a year", "/visits?from=01/01/2026&to=31/12/2026&q=ramesh"], ["visits refused", "/visits?from=99/99/2026", null, (page) => refused(page, 422)],
@@ -74,6 +83,8 @@ const screens = {
   ],
   doctor: [
     ["my queue", "/my-queue"], ["queue of a doctor", "/queue"], ["medical edit", "/patients", then(patient, (page) => page.goto(page.url() + "/edit"))],
+    ["the own week", "/appointments/week"], ["hours and leave", "/appointments/week", follow(".page-head a[href*='/schedule/']")],
+    ["hours refused", "/appointments/week", then(follow(".page-head a[href*='/schedule/']"), send({ hours_mon: "9 to 5" }, "main form:has([name=hours_mon])"))],
     ["consultation", "/my-queue", inside], ["past visits", "/patients", then(patient, (page) => page.goto(page.url() + "/history"))],
     ["what was found", "/my-queue", follow("td.act a[href*='/visits/']", "/consultation")],
   ],
@@ -84,7 +95,7 @@ const screens = {
   ],
   operator: [["clinics", "/platform/clinics"]],
   screen: [["display", ""]],
-  hindi: [["queue in Hindi", "/queue"], ["patients in Hindi", "/patients"], ["visits in Hindi", "/visits"]],
+  hindi: [["queue in Hindi", "/queue"], ["patients in Hindi", "/patients"], ["visits in Hindi", "/visits"], ["appointments in Hindi", "/appointments"], ["follow-ups in Hindi", "/follow-ups"], ["book in Hindi", "/appointments/new"]],
 };
 const root = { nobody: "", desk: clinic, doctor: clinic, admin: clinic, operator: "", hindi: "/clinic/southside" };
 
