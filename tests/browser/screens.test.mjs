@@ -66,6 +66,8 @@ const screens = {
     ["patients", "/patients"], ["patients, one found", "/patients?q=ramesh"], ["patients, none", "/patients?q=qqqqqqq"], ["patients, second page", "/patients", follow(".pager a")],
     ["patient", "/patients", patient], ["patient edited", "/patients", then(patient, (page) => page.goto(page.url() + "/edit"))],
     ["edit refused", "/patients", then(patient, (page) => page.goto(page.url() + "/edit"), send({ phone: "98", pin: "1" }))],
+    ["files", "/patients", then(patient, (page) => page.goto(page.url() + "/documents"))],
+    ["files refused", "/patients", then(patient, (page) => page.goto(page.url() + "/documents"), send({ title: "" }, "#document-form"))],
     ["new patient", "/patients/new"], ["merge", "/patients", then(patient, (page) => page.goto(page.url() + "/merge"))],
     ["merge compared", "/patients", async (page) => {
       const [one, two] = await page.$$eval(".table [data-open]", (all) => all.slice(0, 2).map((a) => a.pathname));
