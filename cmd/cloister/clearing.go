@@ -19,8 +19,8 @@ const (
 	// clearEvery is how often the store is gone through: a list of everything in
 	// it, and nobody waits for what is found.
 	clearEvery = time.Hour
-	// clearAge is how old a file without a row must be. An upload has a minute
-	// from its file to its row.
+	// clearAge is how old a file without a row must be. An upload has some
+	// minutes from its beginning to its row.
 	clearAge = time.Hour
 )
 

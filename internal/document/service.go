@@ -96,7 +96,7 @@ func (s *Service) Upload(ctx context.Context, key, patientID uuid.UUID, in Uploa
 	}
 	dated, wrong := in.said(today)
 	checked, refused := files.Check(ctx, in.Filename, in.Content)
-	if err := apperr.Join(wrong, refused); err != nil {
+	if err := apperr.Join(refused, wrong); err != nil {
 		return uuid.Nil, err
 	}
 	id := uuid.Must(uuid.NewV7())

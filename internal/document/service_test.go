@@ -211,7 +211,7 @@ func TestWhatIsRefused(t *testing.T) {
 		"too long ago":    {func(u *document.Upload) { u.Dated = "1/1/1800" }, "dated"},
 		"no file":         {func(u *document.Upload) { u.Content = nil }, "file"},
 		"HTML":            {func(u *document.Upload) { u.Content = []byte("<html>") }, "file"},
-		"all of it wrong": {func(u *document.Upload) { *u = document.Upload{} }, "kind title file"},
+		"all of it wrong": {func(u *document.Upload) { *u = document.Upload{} }, "file kind title"},
 	} {
 		in := chest(t)
 		c.change(&in)

@@ -23,6 +23,7 @@
     chosen.setAttribute("aria-describedby", place.getAttribute("aria-describedby"));
     place.replaceWith(chosen);
     form.replaceWith(fresh);
+    document.querySelectorAll(".notice-done").forEach((said) => said.remove()); // of the file before
     document.title = page.title;
     ready(fresh);
     $(".error-summary", fresh)?.focus();
