@@ -126,11 +126,16 @@ func (s *Service) insert(ctx context.Context, key uuid.UUID, row tenantdb.Insert
 }
 
 // decided tells whether an error says for certain that no row was written. A
-// lost connection doesn't: the commit may have arrived.
+// lost connection doesn't, nor does a server that was stopped: the commit may
+// have been done.
 func decided(err error) bool {
 	var pe *pgconn.PgError
+	if errors.As(err, &pe) {
+		class := pe.Code[:min(2, len(pe.Code))]
+		return class != "08" && class != "57" && class != "58" && class != "XX"
+	}
 	var e *apperr.Error
-	return errors.As(err, &pe) || errors.As(err, &e)
+	return errors.As(err, &e)
 }
 
 // discard takes a file without a row away at once; when that fails Sweep does

@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"errors"
 	"io"
 
 	"github.com/tink-crypto/tink-go/v2/streamingaead/subtle"
@@ -63,7 +64,7 @@ type source struct {
 
 func (s *source) Read(p []byte) (int, error) {
 	n, err := s.r.Read(p)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		s.err = err
 	}
 	return n, err
@@ -83,7 +84,7 @@ type opening struct {
 
 func (o *opening) Read(p []byte) (int, error) {
 	n, err := o.r.Read(p)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		err = o.from.because()
 	}
 	return n, err

@@ -85,11 +85,15 @@ func visitsChart(l *locale.Loc, days []clinic.DayCount) *ui.Chart {
 // limits warns before the plan's limits are met.
 func limits(l *locale.Loc, usage []clinic.Usage) []ui.Notice {
 	names := map[string]string{"doctors": l.T("limit.doctors"), "receptionists": l.T("limit.receptionists"), "lab_technicians": l.T("limit.lab_technicians"),
-		"patients": l.T("limit.patients")}
+		"patients": l.T("limit.patients"), "storage": l.T("limit.storage")}
 	var out []ui.Notice
 	for _, u := range usage {
 		if name := names[u.Kind]; name != "" && u.Near() {
-			out = append(out, ui.Notice{Kind: "wait", Text: l.T("limit.near", "What", name, "Used", l.Num(int(u.Used)), "Limit", l.Num(int(u.Limit)))})
+			used, limit := l.Num(int(u.Used)), l.Num(int(u.Limit))
+			if u.Kind == "storage" {
+				used, limit = l.Size(u.Used), l.Size(u.Limit)
+			}
+			out = append(out, ui.Notice{Kind: "wait", Text: l.T("limit.near", "What", name, "Used", used, "Limit", limit)})
 		}
 	}
 	return out
