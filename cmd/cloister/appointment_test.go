@@ -62,6 +62,9 @@ func TestAppointmentsWithoutScript(t *testing.T) {
 	want(t, s.get("/appointments?day=99/99/2026"), 200, []string{"Deepak Rao"}) // no day is today
 	want(t, s.get("/appointments?doctor="+uuid.NewString()), 404, nil)
 
+	want(t, s.get("/patients?q=asha"), 200, []string{"/appointments/new?patient_id=" + testkit.Asha.String()})
+	want(t, s.get("/queue"), 200, []string{"Book appointment"})
+
 	// From the patient's page, and by what was typed where no script fills the list.
 	want(t, s.get("/patients/"+testkit.Asha.String()), 200, []string{"/appointments/new?patient_id=" + testkit.Asha.String()})
 	want(t, s.get("/appointments/new?patient_id="+testkit.Asha.String()+"&doctor="+testkit.Doctor.String()+"&time="+url.QueryEscape(at)), 200,
@@ -138,6 +141,9 @@ func TestAppointmentChecksIn(t *testing.T) {
 	form := asha(times[1], "")
 	form.Set("kind", "follow_up")
 	appt := s.booked(t, form)
+	// Whoever comes to the ordinary check-in is asked for the appointment first.
+	want(t, s.get("/patients/"+testkit.Asha.String()+"/check-in"), 200, []string{"Appointment today", appt + "/check-in"})
+	want(t, s.get("/patients/"+testkit.Bilal.String()+"/check-in"), 200, nil, "Appointment today")
 	one := s.get(appt).Body.String()
 	if !strings.Contains(one, appt+"/check-in") || !strings.Contains(one, appt+"/no-show") {
 		t.Fatalf("no way to check in: %.3000s", one)
@@ -154,6 +160,7 @@ func TestAppointmentChecksIn(t *testing.T) {
 		t.Fatalf("%d to %q %.500s", w.Code, slip, w.Body)
 	}
 	want(t, s.get(strings.TrimSuffix(strings.TrimPrefix(slip, "/clinic/alpha"), "/slip")), 200, []string{"Follow-up", "&lt;b&gt;Cough", "Waiting"})
+	want(t, s.get("/patients/"+testkit.Asha.String()+"/check-in"), 200, nil, "Appointment today")
 	want(t, s.get(appt), 200, []string{"Arrived", "/visits/"}, appt+"/check-in", appt+"/move")
 	// A second visit in one line is refused, and the appointment stays as it was.
 	bilal := url.Values{"patient_id": {testkit.Bilal.String()}, "doctor": {testkit.SecondDoctor.String()}, "kind": {"routine"}, "_once": {uuid.NewString()}}

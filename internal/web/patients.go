@@ -87,10 +87,11 @@ func (s *Site) patients(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Site) patientRows(r *http.Request, cards []patient.Card) []page.PatientRow {
-	l, day, mayCheckIn := s.words(r), today(r), httpx.From(r.Context()).Can(access.CheckIn)
+	l, day, info := s.words(r), today(r), httpx.From(r.Context())
+	mayCheckIn, mayBook := info.Can(access.CheckIn), info.Can(access.AppointmentBook)
 	out := make([]page.PatientRow, 0, len(cards))
 	for _, c := range cards {
-		out = append(out, page.PatientRow{Person: person(l, c, day), LastVisit: l.Day(c.LastVisit), CheckIn: mayCheckIn})
+		out = append(out, page.PatientRow{Person: person(l, c, day), LastVisit: l.Day(c.LastVisit), CheckIn: mayCheckIn, Book: mayBook})
 	}
 	return out
 }

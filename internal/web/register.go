@@ -238,6 +238,9 @@ func (s *Site) showCheckIn(w http.ResponseWriter, r *http.Request, status int, e
 	if k := r.FormValue("kind"); k != "" {
 		c.Kind = k
 	}
+	if c.Booked, err = s.bookedToday(r, chart.Record); err != nil {
+		return err
+	}
 	c.Purpose, c.Note, c.Urgent = r.FormValue("purpose"), r.FormValue("note"), r.FormValue("urgent") == "1"
 	for _, x := range lines {
 		if x.ID.String() == c.Doctor {

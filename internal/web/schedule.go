@@ -9,6 +9,7 @@ import (
 
 	"github.com/cloister-health/cloister/internal/access"
 	"github.com/cloister-health/cloister/internal/apperr"
+	"github.com/cloister-health/cloister/internal/appointment"
 	"github.com/cloister-health/cloister/internal/clinic"
 	"github.com/cloister-health/cloister/internal/httpx"
 	"github.com/cloister-health/cloister/internal/patient"
@@ -183,4 +184,23 @@ func (s *Site) bookedVisits(r *http.Request, p *page.PatientPage, rec patient.Re
 		p.Book = at.Query("/appointments/new", "patient_id", p.ID)
 	}
 	return nil
+}
+
+// bookedToday are a patient's appointments of today that can be checked in.
+func (s *Site) bookedToday(r *http.Request, rec patient.Record) ([]page.DayRow, error) {
+	all, err := s.Appointments.ToCome(r.Context(), rec.Family())
+	if err != nil {
+		return nil, err
+	}
+	l, at, zone := s.words(r), base(r), httpx.From(r.Context()).Clinic.Zone
+	var out []page.DayRow
+	for _, a := range all {
+		if a.State == appointment.Booked && patient.DayIn(a.Start, zone).Equal(today(r)) {
+			a.Patient = rec.Card
+			post := checkInPost(l, at, a, true)
+			post.Button.Kind, post.Button.Spoken = "primary", l.Time(a.Start)
+			out = append(out, page.DayRow{Text: a.Doctor.Name, When: l.Time(a.Start), Posts: []ui.Post{*post}})
+		}
+	}
+	return out, nil
 }

@@ -190,7 +190,7 @@ describe("the desk", { concurrency: false }, () => {
     assert.ok((await page.textContent("main")).includes(name));
     // Somebody who was here before.
     await page.goto(clinic + "/patients?q=leela+" + family);
-    await page.click("td.act a >> nth=0");
+    await page.click("td.act a[href$='/check-in'] >> nth=0");
     await page.click("main form button[type=submit]");
     await page.waitForURL(/\/slip/);
     // Called from the queue.

@@ -73,7 +73,7 @@ const screens = {
       const [one, two] = await page.$$eval(".table [data-open]", (all) => all.slice(0, 2).map((a) => a.pathname));
       await page.goto(`${one}/merge?other_id=${two.split("/").pop()}`);
     }],
-    ["check-in", "/patients", follow("td.act a")],
+    ["check-in", "/patients", follow("td.act a[href$='/check-in']")],
     ["appointments", "/appointments"], ["appointments of a week", "/appointments/week"], ["appointment", "/follow-ups", openBooked],
     ["appointment moved", "/follow-ups", then(openBooked, (page) => page.goto(page.url() + "/move"))],
     ["book", "/appointments/new"], ["book refused", "/appointments/new", send({ purpose: "Cough" })], ["follow-ups due", "/follow-ups"],

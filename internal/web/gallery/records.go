@@ -88,7 +88,7 @@ func documents(l *locale.Loc) page.Documents {
 func patients(l *locale.Loc, query string) page.Patients {
 	p := page.Patients{Shell: desk(l, "/patients", l.T("nav.patients")), Base: base, Query: query, Shown: "12 / 400", Next: base.At("/patients?after=x"), CanAdd: true}
 	for _, x := range people() {
-		p.Rows = append(p.Rows, page.PatientRow{Person: x.view(l), LastVisit: l.Date(now), CheckIn: true})
+		p.Rows = append(p.Rows, page.PatientRow{Person: x.view(l), LastVisit: l.Date(now), CheckIn: true, Book: true})
 	}
 	return p
 }
