@@ -86,6 +86,13 @@ func (p probe) insert(table string) string {
 		"trail":                "(id, at, xact, actor, actor_role, action, entity) values (" + id + ", now(), pg_current_xact_id(), 'x', 'x', 'view', 'x')",
 		"counters":             "(kind, period, value) values ('x', 'x', 1)",
 		"name_words":           "(word) values ('x')",
+		"prescriptions":        "(id, visit_id, patient_id, doctor_id) values (" + id + ", '" + testkit.Visit.String() + "', '" + testkit.Asha.String() + "', '" + user + "')",
+		"prescription_lines": "(id, prescription_id, patient_id, doctor_id, position, medicine) values (" + id + ", '018f0000-0000-7000-8000-0000000000a4', '" +
+			testkit.Asha.String() + "', '" + user + "', 9, 'Other')",
+		"prescription_templates": "(id, doctor_id, name, sheet) values (" + id + ", '" + user + "', 'Other', '{}')",
+		"test_requests":          "(id, visit_id, patient_id, doctor_id, name) values (" + id + ", '" + testkit.Visit.String() + "', '" + testkit.Asha.String() + "', '" + user + "', 'Other')",
+		"formulary":              "(id, name) values (" + id + ", 'Other')",
+		"test_catalogue":         "(id, name) values (" + id + ", 'Other')",
 	}
 	row, ok := rows[p.table]
 	if !ok {

@@ -25,6 +25,16 @@ var icd10 []byte
 //go:embed reference/icd10_common.txt
 var icd10Common string
 
+//go:embed reference/formulary.csv
+var formulary string
+
+//go:embed reference/tests.csv
+var tests string
+
+// Starters are the lists of common medicines and tests that each clinic begins
+// with, as CSV. Their origin: reference/README.md.
+func Starters() (medicines, investigations string) { return formulary, tests }
+
 // ICD10 is the list of codes and titles, a CSV file compressed by gzip, and
 // the codes that are frequent, one a line. Their origin: reference/README.md.
 func ICD10() (codes []byte, common string) { return icd10, icd10Common }

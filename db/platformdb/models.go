@@ -167,6 +167,25 @@ type PlatformScopeKey struct {
 	CreatedAt time.Time
 }
 
+type PlatformStarterMedicine struct {
+	Generic   string
+	Form      string
+	Strengths []string
+	Strength  string
+	Dose      string
+	Days      *int16
+	Food      string
+	Route     string
+	Class     string
+}
+
+type PlatformStarterTest struct {
+	Name     string
+	Kind     string
+	Category string
+	Code     string
+}
+
 type PlatformTrail struct {
 	ID        uuid.UUID
 	ClinicID  uuid.NullUUID

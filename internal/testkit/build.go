@@ -26,7 +26,8 @@ var seed string
 
 // world is the template with the platform and both clinics.
 func world() (Template, error) {
-	parts := []string{seedVersion, seed, db.Roles(), db.Database(), db.Search()}
+	medicines, investigations := db.Starters()
+	parts := []string{seedVersion, seed, medicines, investigations, db.Roles(), db.Database(), db.Search()}
 	for _, files := range []fs.FS{db.Platform(), db.Tenant()} {
 		err := fs.WalkDir(files, ".", func(path string, d fs.DirEntry, err error) error {
 			if err != nil || d.IsDir() {

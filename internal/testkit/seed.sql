@@ -53,6 +53,13 @@ insert into submissions (id, user_id, action, result_id)
 select ('018f0000-0000-7000-8000-00000000008' || n)::uuid, ('018f0000-0000-7000-8000-00000000000' || n)::uuid, 'patient.register', '018f0000-0000-7000-8000-000000000020'
 from generate_series(1, 6) n;
 
+insert into formulary (id, name, generic, form, strengths, strength, morning, night, days, food, route) values
+  ('018f0000-0000-7000-8000-0000000000a0', 'Clinic cough mixture', 'Ambroxol', 'syrup', '{5 ml}', '5 ml', 4, 4, 5, 'after', 'oral');
+insert into test_catalogue (id, name, kind, category) values ('018f0000-0000-7000-8000-0000000000a1', 'Clinic walk test', 'other', 'Bedside');
+insert into prescription_templates (id, doctor_id, name, keyword, sheet, shared) values
+  ('018f0000-0000-7000-8000-0000000000a2', '018f0000-0000-7000-8000-000000000002', 'Cold', 'cold', '{"lines": [{"medicine": "Paracetamol", "form": "tablet", "strength": "500 mg", "dose": "1-1-1", "days": "3"}], "tests": []}', false),
+  ('018f0000-0000-7000-8000-0000000000a3', '018f0000-0000-7000-8000-000000000003', 'Child fever', 'fever', '{"lines": [{"medicine": "Paracetamol", "form": "suspension", "dose": "1-1-1", "days": "3"}], "tests": []}', true);
+
 -- as jobs
 insert into visits (id, patient_id, doctor_id, day, kind, purpose, state, arrived_at, called_at, started_at, ended_at) values
   ('018f0000-0000-7000-8000-000000000030', '018f0000-0000-7000-8000-000000000020', '018f0000-0000-7000-8000-000000000002', '2025-01-10', 'routine', 'Fever since three days',
@@ -92,3 +99,9 @@ insert into appointments (id, patient_id, doctor_id, starts_at, kind, purpose, s
   ('018f0000-0000-7000-8000-0000000000b1', '018f0000-0000-7000-8000-000000000020', '018f0000-0000-7000-8000-000000000002', '2025-01-10 10:15+05:30', 'routine', 'Fever', 'arrived', '018f0000-0000-7000-8000-000000000030', '018f0000-0000-7000-8000-000000000005');
 insert into appointments (id, patient_id, doctor_id, starts_at, kind, follow_up_id) values
   ('018f0000-0000-7000-8000-0000000000b2', '018f0000-0000-7000-8000-000000000020', '018f0000-0000-7000-8000-000000000003', '2025-01-17 10:00+05:30', 'follow_up', '018f0000-0000-7000-8000-000000000098');
+insert into prescriptions (id, visit_id, patient_id, doctor_id, state, issued_at) values
+  ('018f0000-0000-7000-8000-0000000000a4', '018f0000-0000-7000-8000-000000000030', '018f0000-0000-7000-8000-000000000020', '018f0000-0000-7000-8000-000000000002', 'issued', '2025-01-10 10:30+05:30');
+insert into prescription_lines (id, prescription_id, patient_id, doctor_id, position, medicine, generic, form, strength, morning, afternoon, night, days, quantity, food, route, listed, created_at) values
+  ('018f0000-0000-7000-8000-0000000000a5', '018f0000-0000-7000-8000-0000000000a4', '018f0000-0000-7000-8000-000000000020', '018f0000-0000-7000-8000-000000000002', 1, 'Paracetamol', 'Paracetamol', 'tablet', '500 mg', 4, 4, 4, 3, 9, 'after', 'oral', true, '2025-01-10 10:30+05:30');
+insert into test_requests (id, visit_id, patient_id, doctor_id, name, kind, requested_at) values
+  ('018f0000-0000-7000-8000-0000000000a6', '018f0000-0000-7000-8000-000000000030', '018f0000-0000-7000-8000-000000000020', '018f0000-0000-7000-8000-000000000002', 'Malaria parasite smear', 'blood', '2025-01-10 10:30+05:30');

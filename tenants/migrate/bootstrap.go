@@ -79,6 +79,9 @@ func (m *Migrator) Bootstrap(ctx context.Context) (Prepared, error) {
 	if err := reference(ctx, owner); err != nil {
 		return p, err
 	}
+	if err := starters(ctx, owner); err != nil {
+		return p, err
+	}
 	if may {
 		return p, retried(ctx, func() error { _, err := admin.Exec(ctx, db.Search()); return err })
 	}

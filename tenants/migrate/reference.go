@@ -30,7 +30,7 @@ func reference(ctx context.Context, owner *pgx.Conn) error {
 	h.Write(packed)
 	h.Write([]byte(common))
 	digest := hex.EncodeToString(h.Sum(nil))
-	if same, err := loaded(ctx, owner, digest); err != nil || same {
+	if same, err := loaded(ctx, owner, "icd10", digest); err != nil || same {
 		return err
 	}
 	return pgx.BeginFunc(ctx, owner, func(tx pgx.Tx) error {
@@ -40,7 +40,7 @@ func reference(ctx context.Context, owner *pgx.Conn) error {
 				return err
 			}
 		}
-		if same, err := loaded(ctx, tx, digest); err != nil || same {
+		if same, err := loaded(ctx, tx, "icd10", digest); err != nil || same {
 			return err
 		}
 		codes, err := readCodes(packed, common)
@@ -53,9 +53,9 @@ func reference(ctx context.Context, owner *pgx.Conn) error {
 
 func loaded(ctx context.Context, q interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
-}, digest string) (bool, error) {
+}, name, digest string) (bool, error) {
 	var there string
-	err := q.QueryRow(ctx, "select digest from platform.reference_lists where name = 'icd10'").Scan(&there)
+	err := q.QueryRow(ctx, "select digest from platform.reference_lists where name = $1", name).Scan(&there)
 	if errors.Is(err, pgx.ErrNoRows) {
 		err = nil
 	}
