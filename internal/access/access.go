@@ -98,6 +98,9 @@ const (
 	AppointmentBook  Capability = "appointment.book"
 	LeaveKeep        Capability = "leave.keep"
 	HoursKeep        Capability = "hours.keep"
+	PrescriptionOwn  Capability = "prescription.own"
+	PrescriptionView Capability = "prescription.view"
+	TemplateOwn      Capability = "template.own"
 	DraftKeep        Capability = "draft.keep"
 	DocumentView     Capability = "document.view"
 	DocumentAdd      Capability = "document.add"
@@ -132,6 +135,9 @@ var needs = map[Capability][]Privilege{
 	AppointmentBook:  {{Table: "appointments", Command: "insert"}, {Table: "appointments", Command: "update", Columns: []string{"starts_at", "state"}}},
 	LeaveKeep:        {{Table: "leaves", Command: "insert"}},
 	HoursKeep:        {{Table: "profiles", Command: "update", Columns: []string{"office_hours"}}},
+	PrescriptionOwn:  {{Table: "prescriptions", Command: "insert"}, {Table: "prescription_lines", Command: "insert"}, {Table: "test_requests", Command: "insert"}},
+	PrescriptionView: {{Table: "prescriptions", Command: "select"}, {Table: "prescription_lines", Command: "select"}},
+	TemplateOwn:      {{Table: "prescription_templates", Command: "insert", Columns: []string{"name", "sheet"}}, {Table: "prescription_templates", Command: "delete"}},
 	DraftKeep:        {{Table: "drafts", Command: "insert"}},
 	DocumentView:     {{Table: "documents", Command: "select"}, {Table: "document_withdrawals", Command: "select"}},
 	DocumentAdd:      {{Table: "documents", Command: "insert"}},

@@ -34,6 +34,8 @@ var between = []struct{ from, to, why string }{
 	{"internal/appointment", "internal/visit", "checking in makes the visit and its token in the same transaction"},
 	{"internal/appointment", "internal/patient", "an appointment names its patient, whose record is read in the same transaction"},
 	{"internal/appointment", "internal/clinic", "opening hours and office hours are read and written in one way"},
+	{"internal/consultation", "internal/prescription", "finishing issues what was prescribed in the same transaction, and the draft keeps it until then"},
+	{"internal/prescription", "internal/patient", "the clinic's day is read in one way"},
 	{"internal/clinic", "internal/patient", "names, phones and the clinic's day are read in one way"},
 }
 

@@ -5,8 +5,8 @@
 // That a finished consultation changes no more, that it is its doctor's, and
 // that finishing closes the visit the database says (platform.guard_…); what
 // belongs here is what may be written, which values are out of range, and how
-// two windows of one doctor don't overwrite each other. Medicines and tests
-// have slices of their own. No HTTP and no page.
+// two windows of one doctor don't overwrite each other. What is prescribed is
+// another slice's, which finishing asks. No HTTP and no page.
 package consultation
 
 import (
@@ -17,6 +17,7 @@ import (
 
 	"github.com/cloister-health/cloister/internal/patient"
 	"github.com/cloister-health/cloister/internal/phi"
+	"github.com/cloister-health/cloister/internal/prescription"
 )
 
 // States of a consultation, as the database has them.
@@ -60,6 +61,8 @@ type Form struct {
 	FollowUp  string      `json:"follow_up"` // days
 	Diagnoses []Diagnosis `json:"diagnoses"`
 	Typed     string      `json:"typed"` // in the search for a diagnosis, not added yet
+	// Rx is what shall be prescribed and asked for when the consultation is finished.
+	Rx prescription.Sheet `json:"rx"`
 	// Window names the browser's window that wrote: its own requests may overtake
 	// one another and are no second window's.
 	Window   string   `json:"window"`

@@ -12,12 +12,14 @@ import (
 	"github.com/cloister-health/cloister/internal/access"
 	"github.com/cloister-health/cloister/internal/apperr"
 	"github.com/cloister-health/cloister/internal/phi"
+	"github.com/cloister-health/cloister/internal/prescription"
 	"github.com/cloister-health/cloister/internal/visit"
 	"github.com/cloister-health/cloister/tenants"
 )
 
 // Finish writes a consultation into the record and locks it: notes, diagnoses,
-// vitals, the follow-up, and the visit is over, all in one transaction. key is
+// vitals, the follow-up, what is prescribed and the tests that are asked for,
+// and the visit is over, all in one transaction. key is
 // the form's own: the same form sent twice is done once. version is the draft's,
 // as in Keep; when another window has written since, the error is Stale and
 // that window's draft is given.
@@ -51,8 +53,12 @@ func (s *Service) Finish(ctx context.Context, key, visitID uuid.UUID, version in
 			theirs = *draft
 			return stale()
 		}
-		if wrong != nil {
-			return wrong
+		order, unfit := prescription.ReadIn(ctx, tx, c.PatientID, f.Rx)
+		if err := apperr.Join(wrong, unfit); err != nil {
+			return err
+		}
+		if _, err := order.IssueIn(ctx, tx, visitID); err != nil {
+			return err
 		}
 		return finish(ctx, tx, c, facts)
 	})

@@ -113,7 +113,7 @@ func (f Form) clean() Form {
 		*s = fix(*s)
 	}
 	kept := f
-	kept.Symptoms, kept.Diagnoses = []string{}, []Diagnosis{}
+	kept.Symptoms, kept.Diagnoses, kept.Rx = []string{}, []Diagnosis{}, f.Rx.Clean()
 	for _, s := range f.Symptoms {
 		kept.Symptoms = append(kept.Symptoms, fix(s))
 	}
@@ -126,10 +126,10 @@ func (f Form) clean() Form {
 // Empty reports that nothing was written; what others measured is not the
 // doctor's writing.
 func (f Form) Empty() bool {
-	return f.Complaint == "" && f.Findings == "" && f.Plan == "" && f.Advice == "" && f.FollowUp == "" && f.Typed == "" && len(f.Symptoms) == 0 && len(f.Diagnoses) == 0
+	return f.Complaint == "" && f.Findings == "" && f.Plan == "" && f.Advice == "" && f.FollowUp == "" && f.Typed == "" && len(f.Symptoms) == 0 && len(f.Diagnoses) == 0 && f.Rx.Empty()
 }
 
 func (f Form) equal(o Form) bool {
 	same := f.Complaint == o.Complaint && f.Findings == o.Findings && f.Plan == o.Plan && f.Advice == o.Advice && f.Urgency == o.Urgency && f.FollowUp == o.FollowUp && f.Typed == o.Typed
-	return same && f.Measured == o.Measured && slices.Equal(f.Symptoms, o.Symptoms) && slices.Equal(f.Diagnoses, o.Diagnoses)
+	return same && f.Rx.Clean().Equal(o.Rx.Clean()) && f.Measured == o.Measured && slices.Equal(f.Symptoms, o.Symptoms) && slices.Equal(f.Diagnoses, o.Diagnoses)
 }
