@@ -19,6 +19,7 @@ import (
 	"github.com/cloister-health/cloister/internal/patient"
 	"github.com/cloister-health/cloister/internal/pg"
 	"github.com/cloister-health/cloister/internal/platform"
+	"github.com/cloister-health/cloister/internal/prescription"
 	"github.com/cloister-health/cloister/internal/print"
 	"github.com/cloister-health/cloister/internal/visit"
 	"github.com/cloister-health/cloister/internal/web"
@@ -81,8 +82,9 @@ func newApp(ctx context.Context, c config, h *health, metrics prometheus.Registe
 	a.print = print.New(print.Config{Program: c.Chromium, Log: log})
 	site := &web.Site{Print: a.print, Faces: faces, Find: a.find, People: a.people, Clinic: clinic.NewService(a.db, a.people), Platform: platform.NewService(a.db),
 		Patients: patients, Visits: visit.NewService(a.db, patients, m.LinkKey()), Consults: consultation.NewService(a.db),
-		Documents:    document.NewService(a.db, a.keys, a.files),
-		Appointments: appointment.NewService(a.db)}
+		Prescriptions: prescription.NewService(a.db),
+		Documents:     document.NewService(a.db, a.keys, a.files),
+		Appointments:  appointment.NewService(a.db)}
 	signedIn := httpx.People{Identity: a.people}
 	a.router, err = httpx.New(httpx.Options{
 		Routes: site.Routes(), Mounts: mounts(c, h, faces), Resolve: a.db.Resolve, Can: a.can(log),

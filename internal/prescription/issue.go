@@ -53,9 +53,8 @@ func lookIn(ctx context.Context, tx *tenants.Tx, patientID uuid.UUID, s Sheet) (
 	for _, t := range s.Tests {
 		asked = append(asked, strings.ToLower(t.Name))
 	}
-	err = tx.Together(ctx, func(q *tenantdb.Queries) error {
-		p, err := q.GetAllergies(ctx, patientID)
-		allergies = p.Allergies
+	err = tx.Together(ctx, func(q *tenantdb.Queries) (err error) {
+		allergies, err = allergiesIn(ctx, q, patientID)
 		return err
 	}, func(q *tenantdb.Queries) error {
 		rows, err := q.ListMedicinesByName(ctx, names)
@@ -71,6 +70,16 @@ func lookIn(ctx context.Context, tx *tenants.Tx, patientID uuid.UUID, s Sheet) (
 		return err
 	})
 	return list, tests, allergies, err
+}
+
+// allergiesIn are a patient's allergies as they were told; a template is
+// nobody's, so none speak against it.
+func allergiesIn(ctx context.Context, q *tenantdb.Queries, patientID uuid.UUID) (phi.Text, error) {
+	if patientID == uuid.Nil {
+		return "", nil
+	}
+	p, err := q.GetAllergies(ctx, patientID)
+	return p.Allergies, err
 }
 
 // IssueIn issues what the order prescribes and asks for, at a visit of the

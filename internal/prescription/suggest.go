@@ -76,9 +76,8 @@ func (s *Service) Suggest(ctx context.Context, patientID uuid.UUID, text string,
 			recent    []tenantdb.ListRecentMedicinesRow
 			allergies phi.Text
 		)
-		err := tx.Together(ctx, func(q *tenantdb.Queries) error {
-			p, err := q.GetAllergies(ctx, patientID)
-			allergies = p.Allergies
+		err := tx.Together(ctx, func(q *tenantdb.Queries) (err error) {
+			allergies, err = allergiesIn(ctx, q, patientID)
 			return err
 		}, func(q *tenantdb.Queries) (err error) {
 			if words != "" {

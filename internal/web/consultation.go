@@ -41,7 +41,7 @@ func (s *Site) consultationRoutes() []httpx.Route {
 func consultationForm(r *http.Request) consultation.Form {
 	v := r.PostFormValue // parses the form
 	f := consultation.Form{Complaint: lines(v("complaint")), Findings: lines(v("findings")), Plan: lines(v("plan")), Advice: lines(v("advice")), Urgency: v("urgency"),
-		FollowUp: v("follow_up"), Typed: v("diagnosis"), Window: v("_once"), Symptoms: r.PostForm["symptoms"], Measured: measured(r)}
+		FollowUp: v("follow_up"), Typed: v("diagnosis"), Window: v("_once"), Symptoms: r.PostForm["symptoms"], Measured: measured(r), Rx: sheetOf(r)}
 	remove := -1
 	if n, err := strconv.Atoi(v("remove")); err == nil {
 		remove = n
@@ -127,6 +127,13 @@ func (s *Site) showConsultation(w http.ResponseWriter, r *http.Request, k consul
 		p.Notices = append(p.Notices, ui.Notice{Kind: "wait", Text: l.T("consultation.waits")})
 	}
 	p.History, p.Older = pastEvents(l, at, k)
+	if r.URL.Query().Get("template") != "" {
+		p.Notices = append(p.Notices, ui.Notice{Kind: "done", Text: l.T("template.saved")})
+	}
+	var err error
+	if p.Rx, err = s.consultationRx(r, k, c.form.Rx, c.errs); err != nil {
+		return err
+	}
 	return s.show(w, r, status, page.ConsultationPage(p))
 }
 
@@ -168,8 +175,12 @@ func (s *Site) draftPost(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	f := consultationForm(r)
+	do := r.PostFormValue("rx_do")
 	if !httpx.Fragment(r) {
 		if err := s.addTyped(r, &f); err != nil {
+			return err
+		}
+		if f.Rx, err = s.doSheet(r, id, f.Rx, do); err != nil {
 			return err
 		}
 	}
@@ -183,7 +194,18 @@ func (s *Site) draftPost(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return httpx.Redirect(w, r, base(r).Visit(id.String(), "consultation"))
+	if do == "keep" {
+		return s.keepTemplate(w, r, id, f)
+	}
+	return httpx.Redirect(w, r, base(r).Visit(id.String(), "consultation")+anchor(do))
+}
+
+// anchor is the part of the page that a button of the builder leads back to.
+func anchor(do string) string {
+	if do == "" {
+		return ""
+	}
+	return "#prescription"
 }
 
 func (s *Site) tellKept(w http.ResponseWriter, r *http.Request, d consultation.Draft, err error) error {
@@ -243,7 +265,7 @@ func (s *Site) finishPost(w http.ResponseWriter, r *http.Request) error {
 	theirs, err := s.Consults.Finish(r.Context(), formKey(r), id, draftVersion(r), f)
 	switch {
 	case err == nil:
-		return httpx.Redirect(w, r, base(r).Query("/my-queue", "finished", id.String()))
+		return s.prescribed(w, r, id, f.Rx)
 	case apperr.Is(err, apperr.Stale):
 		return s.showStale(w, r, id, f, theirs)
 	case !apperr.Is(err, apperr.Invalid):
@@ -294,6 +316,7 @@ func partedForms(l *locale.Loc, mine, theirs consultation.Form) []page.StaleFiel
 		{Label: l.T("consultation.symptoms"), Mine: ticked(mine), Theirs: ticked(theirs)},
 		{Label: l.T("consultation.findings"), Mine: mine.Findings, Theirs: theirs.Findings},
 		{Label: l.T("consultation.diagnoses"), Mine: dx(mine), Theirs: dx(theirs)},
+		{Label: l.T("rx.title"), Mine: sheetNames(mine.Rx), Theirs: sheetNames(theirs.Rx)},
 		{Label: l.T("consultation.plan"), Mine: mine.Plan, Theirs: theirs.Plan},
 		{Label: l.T("consultation.advice"), Mine: mine.Advice, Theirs: theirs.Advice},
 		{Label: l.T("consultation.urgency"), Mine: page.Urgency(l, mine.Urgency), Theirs: page.Urgency(l, theirs.Urgency)},

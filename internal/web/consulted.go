@@ -75,7 +75,14 @@ func (s *Site) showConsulted(w http.ResponseWriter, r *http.Request, k consultat
 	if info.Can(access.VitalsRecord) && !info.Can(access.ConsultationOwn) {
 		p.Links = append(p.Links, ui.Button{Label: l.T("vitals.title"), Href: at.Visit(p.ID, "vitals"), Icon: "activity"})
 	}
+	if p.Add != nil {
+		p.Links = append(p.Links, ui.Button{Label: l.T("rx.title"), Href: at.Visit(p.ID, "prescribe"), Icon: "plus"})
+	}
 	p.History, p.Older = pastEvents(l, at, k)
+	var err error
+	if p.Given, p.Asked, err = s.givenAt(r, k.Visit.ID); err != nil {
+		return err
+	}
 	return s.show(w, r, status, page.ConsultedPage(p))
 }
 

@@ -110,6 +110,10 @@ func doing(l *locale.Loc, action, entity string) string {
 		return pick(made, l.T("doing.visit_new"), l.T("doing.visit"))
 	case "consultations":
 		return pick(made, l.T("doing.consultation_new"), l.T("doing.consultation"))
+	case "prescriptions":
+		return pick(made, l.T("doing.prescription_new"), l.T("doing.prescription"))
+	case "test_requests":
+		return pick(made, l.T("doing.test_new"), l.T("doing.test"))
 	case "vitals":
 		return l.T("doing.vitals")
 	case "appointments":

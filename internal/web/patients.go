@@ -168,6 +168,13 @@ func (s *Site) showPatient(w http.ResponseWriter, r *http.Request, status int, s
 	if err := s.bookedVisits(r, &p, rec); err != nil {
 		return err
 	}
+	if info.Can(access.PrescriptionView) {
+		given, tests, err := s.Prescriptions.Of(r.Context(), id, 10)
+		if err != nil {
+			return err
+		}
+		p.Given, p.Asked = rxGiven(l, at, given), testsAsked(l, tests)
+	}
 	if merged {
 		p.Notices = append(p.Notices, ui.Notice{Kind: "wait", Text: l.T("patient.merged")})
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/cloister-health/cloister/internal/identity"
 	"github.com/cloister-health/cloister/internal/patient"
 	"github.com/cloister-health/cloister/internal/platform"
+	"github.com/cloister-health/cloister/internal/prescription"
 	"github.com/cloister-health/cloister/internal/print"
 	"github.com/cloister-health/cloister/internal/visit"
 	"github.com/cloister-health/cloister/internal/web/locale"
@@ -33,13 +34,14 @@ type Site struct {
 	Print     *print.Renderer
 	Documents *document.Service
 	// Appointments are who comes when.
-	Appointments *appointment.Service
+	Appointments  *appointment.Service
+	Prescriptions *prescription.Service
 }
 
 // Routes are the rows of every page.
 func (s *Site) Routes() []httpx.Route {
 	return slices.Concat(s.commonRoutes(), s.homeRoutes(), s.signInRoutes(), s.accountRoutes(), s.staffRoutes(), s.settingsRoutes(), s.officeRoutes(), s.platformRoutes(),
-		s.receptionRoutes(), s.consultationRoutes(), s.paperRoutes(), s.appointmentRoutes())
+		s.receptionRoutes(), s.consultationRoutes(), s.prescriptionRoutes(), s.paperRoutes(), s.appointmentRoutes())
 }
 
 // receptionRoutes are the desk's and the waiting room's. Rows with a fixed last

@@ -137,6 +137,7 @@ type Area struct {
 func Areas() []Area {
 	return []Area{
 		{"/my-queue", "stethoscope", "g m", []access.Capability{access.ConsultationOwn}, func(l *locale.Loc) string { return l.T("nav.my_queue") }},
+		{"/templates", "file-text", "g t", []access.Capability{access.TemplateOwn}, func(l *locale.Loc) string { return l.T("nav.templates") }},
 		{"/dashboard", "layout-dashboard", "g h", []access.Capability{access.StaffManage}, func(l *locale.Loc) string { return l.T("nav.dashboard") }},
 		{"/queue", "list-ordered", "g q", []access.Capability{access.QueueView}, func(l *locale.Loc) string { return l.T("nav.queue") }},
 		{"/appointments", "calendar-clock", "g a", []access.Capability{access.AppointmentView}, func(l *locale.Loc) string { return l.T("nav.appointments") }},

@@ -38,6 +38,13 @@ const (
 	Deceased    Status = "deceased"
 	Booked      Status = "booked"
 	Arrived     Status = "arrived"
+	Issued      Status = "issued"
+	Dispensed   Status = "dispensed"
+	Completed   Status = "completed"
+	Requested   Status = "requested"
+	Collected   Status = "collected"
+	InProgress  Status = "in_progress"
+	Reported    Status = "reported"
 )
 
 type look struct{ class, icon, key string }
@@ -69,12 +76,20 @@ var looks = map[Status]look{
 	Deceased:    {"", "minus", "status.deceased"},
 	Booked:      {"badge-info", "calendar-days", "status.booked"},
 	Arrived:     {"badge-done", "check", "status.arrived"},
+	Issued:      {"badge-done", "check", "status.issued"},
+	Dispensed:   {"badge-done", "check", "status.dispensed"},
+	Completed:   {"badge-done", "check", "status.completed"},
+	Requested:   {"badge-lab", "diamond", "status.requested"},
+	Collected:   {"badge-lab", "diamond", "status.collected"},
+	InProgress:  {"badge-lab", "diamond", "status.in_progress"},
+	Reported:    {"badge-done", "check", "status.reported"},
 }
 
 // Statuses lists every status a badge can show, for the gallery and tests.
 func Statuses() []Status {
 	return []Status{Waiting, Called, Consulting, AtLab, Done, Skipped, NoShow, Cancelled, Urgent, Invited, Active, Inactive,
-		Suspended, Pending, Trial, PastDue, Expired, Archived, Registered, InDiagnosis, InTreatment, Admitted, Discharged, Deceased, Booked, Arrived}
+		Suspended, Pending, Trial, PastDue, Expired, Archived, Registered, InDiagnosis, InTreatment, Admitted, Discharged, Deceased, Booked, Arrived,
+		Issued, Dispensed, Completed, Requested, Collected, InProgress, Reported}
 }
 
 // Badge shows a status; one it does not know shows nothing, so that a state
@@ -130,7 +145,7 @@ func Badge(s Status) templ.Component {
 			var templ_7745c5c3_Var4 string
 			templ_7745c5c3_Var4, templ_7745c5c3_Err = templ.JoinStringErrs(L(ctx).T(k.key))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `ui/badge.templ`, Line: 78, Col: 20}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `ui/badge.templ`, Line: 93, Col: 20}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var4))
 			if templ_7745c5c3_Err != nil {
@@ -205,7 +220,7 @@ func FlagBadge(f Flag) templ.Component {
 		var templ_7745c5c3_Var8 string
 		templ_7745c5c3_Var8, templ_7745c5c3_Err = templ.JoinStringErrs(f.Text)
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `ui/badge.templ`, Line: 96, Col: 10}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `ui/badge.templ`, Line: 111, Col: 10}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var8))
 		if templ_7745c5c3_Err != nil {
