@@ -26,6 +26,6 @@ func TestBrowser(t *testing.T) {
 	}, "demo")
 	base := p.out.await(t, `Cloister is ready: (\S+)`)
 	browser.Run(t, []string{"CLOISTER_URL=" + base, "CLOISTER_PASSWORD=" + demo.Password, "CLOISTER_OPERATOR=" + demo.OperatorEmail},
-		"desk.test.mjs", "display.test.mjs", "print.test.mjs", "screens.test.mjs", "consultation.test.mjs", "appointments.test.mjs", "documents.test.mjs")
+		"desk.test.mjs", "display.test.mjs", "print.test.mjs", "screens.test.mjs", "consultation.test.mjs", "prescription.test.mjs", "appointments.test.mjs", "documents.test.mjs")
 	p.end(t)
 }

@@ -1029,7 +1029,7 @@ from formulary f
 where f.active and (starts_with(lower(f.name), $1::text) or position(' ' || $1::text in ' ' || lower(f.name || ' ' || f.generic)) > 0
       or ext.word_similarity($1::text, lower(f.name || ' ' || f.generic)) > 0.45)
 order by starts_with(lower(f.name), $1::text) desc, position(' ' || $1::text in ' ' || lower(f.name || ' ' || f.generic)) > 0 desc,
-      ext.word_similarity($1::text, lower(f.name)) desc, length(f.name), f.name, f.form, f.route
+      ext.similarity($1::text, lower(f.name)) desc, length(f.name), f.name, f.form in ('tablet', 'capsule') desc, f.form, f.route
 limit $2::integer
 `
 

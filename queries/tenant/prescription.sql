@@ -5,7 +5,7 @@ from formulary f
 where f.active and (starts_with(lower(f.name), @typed::text) or position(' ' || @typed::text in ' ' || lower(f.name || ' ' || f.generic)) > 0
       or ext.word_similarity(@typed::text, lower(f.name || ' ' || f.generic)) > 0.45)
 order by starts_with(lower(f.name), @typed::text) desc, position(' ' || @typed::text in ' ' || lower(f.name || ' ' || f.generic)) > 0 desc,
-      ext.word_similarity(@typed::text, lower(f.name)) desc, length(f.name), f.name, f.form, f.route
+      ext.similarity(@typed::text, lower(f.name)) desc, length(f.name), f.name, f.form in ('tablet', 'capsule') desc, f.form, f.route
 limit @at_most::integer;
 
 -- name: ListMedicinesByName :many
