@@ -55,8 +55,7 @@ func (s *Site) showPaper(w http.ResponseWriter, r *http.Request, status int, rea
 	info := httpx.From(r.Context())
 	if info.Can(access.PrescriptionOwn) && rx.DoctorID == info.Who.Actor.ID && rx.State == prescription.Issued {
 		p.Links = append(p.Links, ui.Button{Label: l.T("rx.correct"), Href: at.At("/prescriptions/" + id.String() + "/correct"), Icon: "pencil"})
-		p.Cancel = &ui.Dialog{ID: "cancel", Question: l.T("rx.cancel_question", "Number", rx.Number), Action: at.At("/prescriptions/" + id.String() + "/cancel"), Static: true,
-			Cancel: at.At("/prescriptions/" + id.String() + "/print"), Confirm: ui.Button{Label: l.T("rx.cancel"), Kind: "danger"}}
+		p.Cancel = at.At("/prescriptions/" + id.String() + "/cancel")
 		p.Version = strconv.Itoa(int(rx.Version))
 		p.Reason = ui.Field{ID: "cancel-reason", Name: "reason", Label: l.T("rx.cancel_reason"), Value: reason, Max: 300, Error: errs.For("reason")}
 	}

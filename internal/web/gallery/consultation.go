@@ -32,6 +32,25 @@ func consulting() []sample {
 					Addenda: []page.AddendumRow{{When: l.DateTime(now), Doctor: "M. Kulkarni", Body: "ECG normal"}}}},
 				Add: &page.AddendumForm{Once: "x", Errors: ui.Errors{{Name: "body", Text: l.T("error.required")}}}})
 		}},
+		{"prescription", func(l *locale.Loc) templ.Component {
+			return page.RxPaperPage(page.RxPaper{Title: l.T("rx.number", "Number", "RX-2026-00042"), Clinic: consultation(l).Shell.Clinic, ClinicLine: "12 Tilak Road, Pune 411030", Doctor: "M. Kulkarni",
+				DoctorLine: "MBBS, MD · " + l.T("rx.licence", "Number", "MMC-1001"), Number: "RX-2026-00042", When: l.DateTime(now), Patient: "Ramesh Patil", PatientBy: "M · 61 y · PT-2026-00112",
+				Allergies: "Penicillin", Corrects: l.T("rx.corrects", "Number", "RX-2026-00041", "Reason", "Dose"), Complaint: "Chest tightness", Diagnoses: []string{"I10 Essential (primary) hypertension"},
+				Lines: []page.RxPaperLine{{Name: "Amlodipine 5 mg · Tablet", Dose: "1-0-0", When: page.Food(l, "after"), Days: "30", Quantity: "30", Note: "Check the pressure at home"}},
+				Tests: []page.TestAsked{{Name: "ECG 12 lead", Stat: true}}, Advice: "Less salt", Review: l.T("rx.review", "Date", l.Date(now)), Cancel: base.At("/prescriptions/42/cancel"), Version: "2",
+				Back: ui.Button{Label: l.T("nav.my_queue"), Href: base.At("/my-queue"), Kind: "primary"}, Reason: ui.Field{ID: "cancel-reason", Name: "reason", Label: l.T("rx.cancel_reason"), Error: l.T("error.required")}})
+		}},
+		{"template", func(l *locale.Loc) templ.Component {
+			return page.RxFormPage(page.RxForm{Shell: shell(l, access.Doctor, "M. Kulkarni", "/templates", l.T("template.new")), Base: base, Action: base.At("/templates/new"), Once: "x", Rx: builder(l),
+				Errors: ui.Errors{{Name: "name", Text: l.T("error.required")}}, Submit: l.T("template.save"), Back: base.At("/templates"),
+				Name: &ui.Field{ID: "cons-name", Name: "template_name", Label: l.T("template.name"), Error: l.T("error.required")}, Keyword: &ui.Field{ID: "cons-keyword", Name: "template_keyword", Label: l.T("template.keyword")},
+				Shared: &ui.Check{ID: "cons-shared", Name: "template_shared", Label: l.T("template.share")}})
+		}},
+		{"templates", func(l *locale.Loc) templ.Component {
+			return page.Templates(page.TemplatesPage{Shell: shell(l, access.Doctor, "M. Kulkarni", "/templates", l.T("nav.templates")), New: base.At("/templates/new"),
+				Rows: []page.TemplateRow{{Name: "HTN standard", Keyword: "htn", Medicines: "Amlodipine 5 mg, Telmisartan 40 mg", Href: base.At("/templates/1"),
+					Delete: &ui.Post{Action: base.At("/templates/1/delete"), Button: ui.Button{Label: l.T("template.delete"), Spoken: "HTN standard", Small: true}}}, {Name: "Child fever", Shared: true, Doctor: "S. Joshi"}}})
+		}},
 		{"vitals", func(l *locale.Loc) templ.Component {
 			c := consultation(l)
 			return page.VitalsFormPage(page.VitalsPage{Shell: shell(l, access.Receptionist, "R. Gaikwad", "/queue", l.T("vitals.title")), Base: base, ID: "15", Banner: c.Banner,
@@ -62,6 +81,10 @@ func consultation(l *locale.Loc) page.Consultation {
 		}
 		c.Vitals = append(c.Vitals, x)
 	}
+	c.Rx = builder(l)
+	c.Rx.Ask, c.Rx.Repeat, c.Rx.Keep, c.Rx.Templates = base.Visit("15", "tests"), true, true, []page.RxTemplate{{ID: "1", Name: "HTN standard", Keyword: "htn"}}
+	c.Rx.Given = []page.RxGiven{{Number: "RX-2026-00042", When: l.DateTime(now), Doctor: "M. Kulkarni", Medicines: "Amlodipine 5 mg", Status: ui.Issued, Href: base.At("/prescriptions/42/print")}}
+	c.Rx.Asked = []page.TestAsked{{Name: "Troponin I", When: l.Date(now), Stat: true, Status: ui.Requested}}
 	dots := func(values ...int) ui.Line {
 		line := ui.Line{Name: l.T("vitals.systolic")}
 		for i, n := range values {
@@ -72,6 +95,14 @@ func consultation(l *locale.Loc) page.Consultation {
 	c.Trends = []ui.LineChart{{Title: l.T("vitals.bp") + " mmHg", Finding: l.T("vitals.latest", "Value", "168/102", "Date", l.Date(now)) + " · " + l.T("vitals.high"), Label: l.T("looks.when"),
 		Lines: []ui.Line{dots(138, 152, 147, 168), dots(88, 96, 90, 102)}, Low: 90, High: 139}}
 	return c
+}
+
+func builder(l *locale.Loc) page.Rx {
+	return page.Rx{Act: base.Visit("15", "consultation/draft"), Review: base.Patient("112") + "/sheet", Medicines: base.Patient("112") + "/medicines", TestList: base.At("/tests"),
+		Forms: page.Forms(l), Foods: page.Foods(l), Routes: page.Routes(l), Errors: ui.Errors{{Name: "rx-1-reason", Text: l.T("error.rx.reason")}},
+		Rows: []page.RxRow{{Medicine: "Amlodipine", Strength: "5 mg", Form: "tablet", Dose: "1-0-0", Food: "after", Days: "30", Derived: "30", Route: "oral", Generic: "Amlodipine"},
+			{Medicine: "Augmentin 625", Form: "tablet", Dose: "1-0-1", Days: "5", Derived: "10", New: true, Instructions: "With plenty of water", Warnings: []string{page.RxWarning(l, "allergy", "penicillin")}}},
+		Tests: []page.TestRow{{Name: "ECG 12 lead", Urgency: "stat"}, {Name: "Lipid profile", By: "3"}}}
 }
 
 func pastVisits(l *locale.Loc) []ui.Event {
