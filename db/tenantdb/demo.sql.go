@@ -258,6 +258,81 @@ func (q *Queries) InsertDemoPatient(ctx context.Context, arg InsertDemoPatientPa
 	return err
 }
 
+const insertDemoPrescription = `-- name: InsertDemoPrescription :exec
+insert into prescriptions (id, visit_id, patient_id, doctor_id, state, issued_at, ended_at, created_at)
+values ($1, $2, $3, $4, $5, $6, $7, $6)
+`
+
+type InsertDemoPrescriptionParams struct {
+	ID        uuid.UUID
+	VisitID   uuid.UUID
+	PatientID uuid.UUID
+	DoctorID  uuid.UUID
+	State     string
+	IssuedAt  *time.Time
+	EndedAt   *time.Time
+}
+
+// The number is the trigger's.
+func (q *Queries) InsertDemoPrescription(ctx context.Context, arg InsertDemoPrescriptionParams) error {
+	_, err := q.db.Exec(ctx, insertDemoPrescription,
+		arg.ID,
+		arg.VisitID,
+		arg.PatientID,
+		arg.DoctorID,
+		arg.State,
+		arg.IssuedAt,
+		arg.EndedAt,
+	)
+	return err
+}
+
+const insertDemoPrescriptionLine = `-- name: InsertDemoPrescriptionLine :exec
+insert into prescription_lines (id, prescription_id, patient_id, doctor_id, position, medicine, generic, form, strength, morning, afternoon, night, sos, days, quantity,
+       food, route, listed, created_at)
+values ($1, $2, $2, $2, $3, $4, $4, $5, $6, $7, $8, $9, $10, $11,
+       $12, $13, $14, true, $15)
+`
+
+type InsertDemoPrescriptionLineParams struct {
+	ID             uuid.UUID
+	PrescriptionID uuid.UUID
+	Position       int16
+	Medicine       phi.Text
+	Form           string
+	Strength       string
+	Morning        int16
+	Afternoon      int16
+	Night          int16
+	Sos            bool
+	Days           *int16
+	Quantity       *int16
+	Food           string
+	Route          string
+	CreatedAt      time.Time
+}
+
+func (q *Queries) InsertDemoPrescriptionLine(ctx context.Context, arg InsertDemoPrescriptionLineParams) error {
+	_, err := q.db.Exec(ctx, insertDemoPrescriptionLine,
+		arg.ID,
+		arg.PrescriptionID,
+		arg.Position,
+		arg.Medicine,
+		arg.Form,
+		arg.Strength,
+		arg.Morning,
+		arg.Afternoon,
+		arg.Night,
+		arg.Sos,
+		arg.Days,
+		arg.Quantity,
+		arg.Food,
+		arg.Route,
+		arg.CreatedAt,
+	)
+	return err
+}
+
 const insertDemoProfile = `-- name: InsertDemoProfile :exec
 insert into profiles (user_id, specialisation, licence_number, qualification, years, fee_paise, room, token_prefix, department_id, shift)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
@@ -288,6 +363,32 @@ func (q *Queries) InsertDemoProfile(ctx context.Context, arg InsertDemoProfilePa
 		arg.TokenPrefix,
 		arg.DepartmentID,
 		arg.Shift,
+	)
+	return err
+}
+
+const insertDemoTemplate = `-- name: InsertDemoTemplate :exec
+insert into prescription_templates (id, doctor_id, name, keyword, sheet, shared) values ($1, $2, $3, $4, $5, $6)
+on conflict do nothing
+`
+
+type InsertDemoTemplateParams struct {
+	ID       uuid.UUID
+	DoctorID uuid.UUID
+	Name     string
+	Keyword  string
+	Sheet    []byte
+	Shared   bool
+}
+
+func (q *Queries) InsertDemoTemplate(ctx context.Context, arg InsertDemoTemplateParams) error {
+	_, err := q.db.Exec(ctx, insertDemoTemplate,
+		arg.ID,
+		arg.DoctorID,
+		arg.Name,
+		arg.Keyword,
+		arg.Sheet,
+		arg.Shared,
 	)
 	return err
 }

@@ -97,8 +97,8 @@ func (n *notebook) write(ctx context.Context, q *tenantdb.Queries, v tenantdb.In
 			return err
 		}
 	}
-	if st.days == 0 {
-		return nil
+	if err := prescribe(ctx, q, v); err != nil || st.days == 0 {
+		return err
 	}
 	f := tenantdb.InsertDemoFollowUpParams{ID: newID(), ConsultationID: c.ID, PatientID: v.PatientID, DoctorID: v.DoctorID.UUID, DueOn: v.Day.AddDate(0, 0, st.days), State: "due"}
 	// Most have come by then.

@@ -49,6 +49,11 @@ func (f *filler) days(ctx context.Context, tx *tenants.Tx, p place, staff map[st
 			nurse = staff[s.user]
 		}
 	}
+	for _, l := range lines {
+		if err := templates(ctx, tx.Q(), l.doctor); err != nil {
+			return before, err
+		}
+	}
 	var all []tenantdb.InsertDemoVisitParams
 	for d := since; !d.After(today); d = d.AddDate(0, 0, 1) {
 		if slices.ContainsFunc(has, d.Equal) || d.Before(today) && d.Weekday() == time.Sunday {

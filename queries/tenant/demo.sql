@@ -69,3 +69,18 @@ values (@id, @visit_id, @patient_id, @taken_by, @taken_at, sqlc.narg(systolic), 
 
 -- name: InsertDemoFollowUp :exec
 insert into follow_ups (id, consultation_id, patient_id, doctor_id, due_on, state) values (@id, @consultation_id, @patient_id, @doctor_id, @due_on, @state);
+
+-- name: InsertDemoPrescription :exec
+-- The number is the trigger's.
+insert into prescriptions (id, visit_id, patient_id, doctor_id, state, issued_at, ended_at, created_at)
+values (@id, @visit_id, @patient_id, @doctor_id, @state, @issued_at, sqlc.narg(ended_at), @issued_at);
+
+-- name: InsertDemoPrescriptionLine :exec
+insert into prescription_lines (id, prescription_id, patient_id, doctor_id, position, medicine, generic, form, strength, morning, afternoon, night, sos, days, quantity,
+       food, route, listed, created_at)
+values (@id, @prescription_id, @prescription_id, @prescription_id, @position, @medicine, @medicine, @form, @strength, @morning, @afternoon, @night, @sos, sqlc.narg(days),
+       sqlc.narg(quantity), @food, @route, true, @created_at);
+
+-- name: InsertDemoTemplate :exec
+insert into prescription_templates (id, doctor_id, name, keyword, sheet, shared) values (@id, @doctor_id, @name, @keyword, @sheet, @shared)
+on conflict do nothing;
