@@ -3,8 +3,6 @@ package demo
 import (
 	"context"
 
-	"github.com/google/uuid"
-
 	"github.com/cloister-health/cloister/db/tenantdb"
 	"github.com/cloister-health/cloister/internal/phi"
 )
@@ -60,12 +58,14 @@ const (
  {"medicine": "Levocetirizine", "form": "tablet", "strength": "5 mg", "dose": "0-0-1", "days": "5", "food": "any", "route": "oral"}], "tests": []}`
 )
 
-// templates gives a doctor two to begin with.
-func templates(ctx context.Context, q *tenantdb.Queries, doctor uuid.UUID) error {
-	for _, t := range [][3]string{{"HTN standard", "htn", hypertension}, {"URTI adult", "urti", cold}} {
-		err := q.InsertDemoTemplate(ctx, tenantdb.InsertDemoTemplateParams{ID: newID(), DoctorID: doctor, Name: t[0], Keyword: t[1], Sheet: []byte(t[2])})
-		if err != nil {
-			return err
+// templates gives each doctor two to begin with.
+func templates(ctx context.Context, q *tenantdb.Queries, lines []line) error {
+	for _, l := range lines {
+		for _, t := range [][3]string{{"HTN standard", "htn", hypertension}, {"URTI adult", "urti", cold}} {
+			err := q.InsertDemoTemplate(ctx, tenantdb.InsertDemoTemplateParams{ID: newID(), DoctorID: l.doctor, Name: t[0], Keyword: t[1], Sheet: []byte(t[2])})
+			if err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -49,10 +49,8 @@ func (f *filler) days(ctx context.Context, tx *tenants.Tx, p place, staff map[st
 			nurse = staff[s.user]
 		}
 	}
-	for _, l := range lines {
-		if err := templates(ctx, tx.Q(), l.doctor); err != nil {
-			return before, err
-		}
+	if err := templates(ctx, tx.Q(), lines); err != nil {
+		return before, err
 	}
 	var all []tenantdb.InsertDemoVisitParams
 	for d := since; !d.After(today); d = d.AddDate(0, 0, 1) {

@@ -288,13 +288,18 @@ func gone(err error) error {
 	return err
 }
 
-func (s *Sheet) addMedicine(ctx context.Context, tx *tenants.Tx, picked string) error {
-	text, strength, _ := strings.Cut(picked, ":")
+// idOf reads an id; what is none is nobody's.
+func idOf(text string) uuid.UUID {
 	id, err := uuid.Parse(text)
 	if err != nil {
-		return nil
+		return uuid.Nil
 	}
-	r, err := tx.Q().GetMedicine(ctx, id)
+	return id
+}
+
+func (s *Sheet) addMedicine(ctx context.Context, tx *tenants.Tx, picked string) error {
+	text, strength, _ := strings.Cut(picked, ":")
+	r, err := tx.Q().GetMedicine(ctx, idOf(text))
 	if err != nil {
 		return gone(err)
 	}
@@ -309,11 +314,7 @@ func (s *Sheet) addTest(t TypedTest) {
 }
 
 func (s *Sheet) addTemplate(ctx context.Context, tx *tenants.Tx, text string) error {
-	id, err := uuid.Parse(text)
-	if err != nil {
-		return nil
-	}
-	r, err := tx.Q().GetTemplate(ctx, id)
+	r, err := tx.Q().GetTemplate(ctx, idOf(text))
 	if err != nil {
 		return gone(err)
 	}

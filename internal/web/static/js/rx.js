@@ -120,7 +120,8 @@
   form.addEventListener("keydown", (e) => {
     if (e.key === "Enter" && !e.ctrlKey && !e.metaKey && !e.isComposing && e.target.matches("input")) {
       if (!e.defaultPrevented && boxes.includes(e.target)) addTyped(e.target);
-      e.preventDefault();
+      // Enter sends no form; in other fields the draft's script sees to that.
+      if (boxes.includes(e.target) || !form.dataset.draft) e.preventDefault();
       return;
     }
     const row = e.target.closest("[data-rx-row]");
