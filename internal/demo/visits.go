@@ -64,10 +64,7 @@ func (f *filler) days(ctx context.Context, tx *tenants.Tx, p place, staff map[st
 			all = append(all, g.whole(lines)...)
 		}
 	}
-	notes := &notebook{rng: rand.New(rand.NewPCG(p.seed, uint64(today.Unix())+7)), nurse: nurse, today: today, born: map[uuid.UUID]time.Time{}}
-	for _, who := range patients {
-		notes.born[who.ID] = who.Born
-	}
+	notes := &notebook{rng: rand.New(rand.NewPCG(p.seed, uint64(today.Unix())+7)), nurse: nurse, today: today, born: bornOf(patients)}
 	err = inTens(all, func(some []tenantdb.InsertDemoVisitParams) error {
 		fns := make([]func(*tenantdb.Queries) error, len(some))
 		for i, v := range some {
@@ -88,6 +85,14 @@ func (f *filler) days(ctx context.Context, tx *tenants.Tx, p place, staff map[st
 	}
 	return before + len(all), f.booked(ctx, tx, &diary{rng: rand.New(rand.NewPCG(p.seed, uint64(today.Unix())+13)), zone: tx.Clinic.Zone, now: now, today: today, desk: desk,
 		lines: lines, patients: patients, visits: all})
+}
+
+func bornOf(patients []tenantdb.ListDemoPatientsRow) map[uuid.UUID]time.Time {
+	out := map[uuid.UUID]time.Time{}
+	for _, who := range patients {
+		out[who.ID] = who.Born
+	}
+	return out
 }
 
 // daysWork invents one day of a clinic.
