@@ -24,6 +24,11 @@ func TestBrowser(t *testing.T) {
 		"DATABASE_URL=" + db.Admin, "CLOISTER_MASTER_KEY=" + base64.StdEncoding.EncodeToString(testkit.MasterKey), "CLOISTER_STATE_DIR=" + t.TempDir(),
 		"PORT=0", "CLOISTER_POOL_CONNECTIONS=8", "CLOISTER_TRUSTED_PROXIES=127.0.0.0/8",
 	}, "demo")
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("what the service said:\n%s", p.errs.String())
+		}
+	})
 	base := p.out.await(t, `Cloister is ready: (\S+)`)
 	browser.Run(t, []string{"CLOISTER_URL=" + base, "CLOISTER_PASSWORD=" + demo.Password, "CLOISTER_OPERATOR=" + demo.OperatorEmail},
 		"desk.test.mjs", "display.test.mjs", "print.test.mjs", "screens.test.mjs", "consultation.test.mjs", "prescription.test.mjs", "appointments.test.mjs", "documents.test.mjs")

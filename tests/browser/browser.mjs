@@ -30,7 +30,7 @@ export async function open(browser, { size = "wide", script = true, scheme = "li
     viewport: sizes[size], isMobile: size === "phone", hasTouch: size === "phone", javaScriptEnabled: script, colorScheme: scheme, baseURL: base,
     bypassCSP: false, storageState: session, extraHTTPHeaders: { "X-Forwarded-For": somebody() },
   });
-  context.setDefaultTimeout(45000); // other packages are tested meanwhile, on the same cores
+  context.setDefaultTimeout(20000); // other packages are tested meanwhile, on the same cores
   const page = await context.newPage();
   page.faults = [];
   if (script) {
