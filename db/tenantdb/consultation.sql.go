@@ -844,7 +844,7 @@ func (q *Queries) ListVitalsByPatients(ctx context.Context, arg ListVitalsByPati
 
 const listVitalsByVisit = `-- name: ListVitalsByVisit :many
 select v.id, v.visit_id, v.taken_by, v.taken_at, v.systolic, v.diastolic, v.pulse, v.temperature_tenths, v.temperature_unit, v.respiration, v.spo2, v.sugar,
-       v.sugar_kind, v.weight_grams, v.height_mm, v.bmi_tenths, coalesce(u.full_name, '')::text as taker
+       v.sugar_kind, v.weight_grams, v.height_mm, v.bmi_tenths, v.note, coalesce(u.full_name, '')::text as taker
 from vitals v left join users u on u.id = v.taken_by
 where v.visit_id = $1
 order by v.updated_at, v.id
@@ -867,6 +867,7 @@ type ListVitalsByVisitRow struct {
 	WeightGrams       *int32
 	HeightMm          *int32
 	BmiTenths         *int32
+	Note              phi.Text
 	Taker             string
 }
 
@@ -896,6 +897,7 @@ func (q *Queries) ListVitalsByVisit(ctx context.Context, visitID uuid.UUID) ([]L
 			&i.WeightGrams,
 			&i.HeightMm,
 			&i.BmiTenths,
+			&i.Note,
 			&i.Taker,
 		); err != nil {
 			return nil, err

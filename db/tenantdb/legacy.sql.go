@@ -147,6 +147,38 @@ func (q *Queries) InsertIdentifier(ctx context.Context, arg InsertIdentifierPara
 	return err
 }
 
+const insertImportedConsultation = `-- name: InsertImportedConsultation :exec
+insert into consultations (id, visit_id, patient_id, doctor_id, complaint, findings, plan, advice, state, started_at, finished_at, updated_at)
+values ($1, $2, $2, $3, $4, $5, $6, $7, 'finished', $8, $9, $9)
+`
+
+type InsertImportedConsultationParams struct {
+	ID         uuid.UUID
+	VisitID    uuid.UUID
+	DoctorID   uuid.UUID
+	Complaint  phi.Text
+	Findings   phi.Text
+	Plan       phi.Text
+	Advice     phi.Text
+	StartedAt  time.Time
+	FinishedAt *time.Time
+}
+
+func (q *Queries) InsertImportedConsultation(ctx context.Context, arg InsertImportedConsultationParams) error {
+	_, err := q.db.Exec(ctx, insertImportedConsultation,
+		arg.ID,
+		arg.VisitID,
+		arg.DoctorID,
+		arg.Complaint,
+		arg.Findings,
+		arg.Plan,
+		arg.Advice,
+		arg.StartedAt,
+		arg.FinishedAt,
+	)
+	return err
+}
+
 const insertImportedDepartment = `-- name: InsertImportedDepartment :exec
 insert into departments (id, name, active) values ($1, $2, false)
 `
@@ -158,6 +190,66 @@ type InsertImportedDepartmentParams struct {
 
 func (q *Queries) InsertImportedDepartment(ctx context.Context, arg InsertImportedDepartmentParams) error {
 	_, err := q.db.Exec(ctx, insertImportedDepartment, arg.ID, arg.Name)
+	return err
+}
+
+const insertImportedDiagnosis = `-- name: InsertImportedDiagnosis :exec
+insert into diagnoses (id, consultation_id, patient_id, doctor_id, title, position, created_at)
+values ($1, $2, $2, $3, $4, 1, $5)
+`
+
+type InsertImportedDiagnosisParams struct {
+	ID             uuid.UUID
+	ConsultationID uuid.UUID
+	DoctorID       uuid.UUID
+	Title          phi.Text
+	CreatedAt      time.Time
+}
+
+func (q *Queries) InsertImportedDiagnosis(ctx context.Context, arg InsertImportedDiagnosisParams) error {
+	_, err := q.db.Exec(ctx, insertImportedDiagnosis,
+		arg.ID,
+		arg.ConsultationID,
+		arg.DoctorID,
+		arg.Title,
+		arg.CreatedAt,
+	)
+	return err
+}
+
+const insertImportedDocument = `-- name: InsertImportedDocument :exec
+insert into documents (id, patient_id, kind, title, dated_on, note, media_type, bytes, pages, uploaded_by, uploaded_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+`
+
+type InsertImportedDocumentParams struct {
+	ID         uuid.UUID
+	PatientID  uuid.UUID
+	Kind       string
+	Title      phi.Text
+	DatedOn    *time.Time
+	Note       phi.Text
+	MediaType  string
+	Bytes      int32
+	Pages      int16
+	UploadedBy uuid.NullUUID
+	UploadedAt time.Time
+}
+
+func (q *Queries) InsertImportedDocument(ctx context.Context, arg InsertImportedDocumentParams) error {
+	_, err := q.db.Exec(ctx, insertImportedDocument,
+		arg.ID,
+		arg.PatientID,
+		arg.Kind,
+		arg.Title,
+		arg.DatedOn,
+		arg.Note,
+		arg.MediaType,
+		arg.Bytes,
+		arg.Pages,
+		arg.UploadedBy,
+		arg.UploadedAt,
+	)
 	return err
 }
 
@@ -183,6 +275,104 @@ func (q *Queries) InsertImportedInvitation(ctx context.Context, arg InsertImport
 		arg.Email,
 		arg.CreatedBy,
 		arg.ExpiresAt,
+	)
+	return err
+}
+
+const insertImportedLine = `-- name: InsertImportedLine :exec
+insert into prescription_lines (id, prescription_id, patient_id, doctor_id, position, medicine, generic, form, strength, morning, afternoon, evening, night, sos, days,
+       quantity, food, instructions, listed, created_at)
+values ($1, $2, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
+       $14, $15, $16, $17, $18, $19)
+`
+
+type InsertImportedLineParams struct {
+	ID             uuid.UUID
+	PrescriptionID uuid.UUID
+	DoctorID       uuid.UUID
+	Position       int16
+	Medicine       phi.Text
+	Generic        string
+	Form           string
+	Strength       string
+	Morning        int16
+	Afternoon      int16
+	Evening        int16
+	Night          int16
+	Sos            bool
+	Days           *int16
+	Quantity       *int16
+	Food           string
+	Instructions   phi.Text
+	Listed         bool
+	CreatedAt      time.Time
+}
+
+func (q *Queries) InsertImportedLine(ctx context.Context, arg InsertImportedLineParams) error {
+	_, err := q.db.Exec(ctx, insertImportedLine,
+		arg.ID,
+		arg.PrescriptionID,
+		arg.DoctorID,
+		arg.Position,
+		arg.Medicine,
+		arg.Generic,
+		arg.Form,
+		arg.Strength,
+		arg.Morning,
+		arg.Afternoon,
+		arg.Evening,
+		arg.Night,
+		arg.Sos,
+		arg.Days,
+		arg.Quantity,
+		arg.Food,
+		arg.Instructions,
+		arg.Listed,
+		arg.CreatedAt,
+	)
+	return err
+}
+
+const insertImportedMedicine = `-- name: InsertImportedMedicine :exec
+insert into formulary (id, name, generic, form, strengths, strength, morning, afternoon, evening, night, sos, days, food, class, active)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+`
+
+type InsertImportedMedicineParams struct {
+	ID        uuid.UUID
+	Name      string
+	Generic   string
+	Form      string
+	Strengths []string
+	Strength  string
+	Morning   int16
+	Afternoon int16
+	Evening   int16
+	Night     int16
+	Sos       bool
+	Days      *int16
+	Food      string
+	Class     string
+	Active    bool
+}
+
+func (q *Queries) InsertImportedMedicine(ctx context.Context, arg InsertImportedMedicineParams) error {
+	_, err := q.db.Exec(ctx, insertImportedMedicine,
+		arg.ID,
+		arg.Name,
+		arg.Generic,
+		arg.Form,
+		arg.Strengths,
+		arg.Strength,
+		arg.Morning,
+		arg.Afternoon,
+		arg.Evening,
+		arg.Night,
+		arg.Sos,
+		arg.Days,
+		arg.Food,
+		arg.Class,
+		arg.Active,
 	)
 	return err
 }
@@ -237,6 +427,40 @@ func (q *Queries) InsertImportedPatient(ctx context.Context, arg InsertImportedP
 	return err
 }
 
+const insertImportedPrescription = `-- name: InsertImportedPrescription :exec
+insert into prescriptions (id, number, old_number, visit_id, patient_id, doctor_id, state, cancel_reason, issued_at, ended_at, created_at)
+values ($1, $2, $3, $4, $4, $5, $6, $7, $8, $9, $10)
+`
+
+type InsertImportedPrescriptionParams struct {
+	ID           uuid.UUID
+	Number       string
+	OldNumber    string
+	VisitID      uuid.UUID
+	DoctorID     uuid.UUID
+	State        string
+	CancelReason phi.Text
+	IssuedAt     *time.Time
+	EndedAt      *time.Time
+	CreatedAt    time.Time
+}
+
+func (q *Queries) InsertImportedPrescription(ctx context.Context, arg InsertImportedPrescriptionParams) error {
+	_, err := q.db.Exec(ctx, insertImportedPrescription,
+		arg.ID,
+		arg.Number,
+		arg.OldNumber,
+		arg.VisitID,
+		arg.DoctorID,
+		arg.State,
+		arg.CancelReason,
+		arg.IssuedAt,
+		arg.EndedAt,
+		arg.CreatedAt,
+	)
+	return err
+}
+
 const insertImportedProfile = `-- name: InsertImportedProfile :exec
 insert into profiles (user_id, specialisation, licence_number) values ($1, $2, $3)
 `
@@ -249,6 +473,95 @@ type InsertImportedProfileParams struct {
 
 func (q *Queries) InsertImportedProfile(ctx context.Context, arg InsertImportedProfileParams) error {
 	_, err := q.db.Exec(ctx, insertImportedProfile, arg.UserID, arg.Specialisation, arg.LicenceNumber)
+	return err
+}
+
+const insertImportedTemplate = `-- name: InsertImportedTemplate :exec
+insert into prescription_templates (id, doctor_id, name, keyword, description, sheet, active)
+values ($1, $2, $3, $4, $5, $6, $7)
+`
+
+type InsertImportedTemplateParams struct {
+	ID          uuid.UUID
+	DoctorID    uuid.UUID
+	Name        string
+	Keyword     string
+	Description string
+	Sheet       []byte
+	Active      bool
+}
+
+func (q *Queries) InsertImportedTemplate(ctx context.Context, arg InsertImportedTemplateParams) error {
+	_, err := q.db.Exec(ctx, insertImportedTemplate,
+		arg.ID,
+		arg.DoctorID,
+		arg.Name,
+		arg.Keyword,
+		arg.Description,
+		arg.Sheet,
+		arg.Active,
+	)
+	return err
+}
+
+const insertImportedTest = `-- name: InsertImportedTest :exec
+insert into test_catalogue (id, name, kind, category, active) values ($1, $2, $3, $4, $5)
+`
+
+type InsertImportedTestParams struct {
+	ID       uuid.UUID
+	Name     string
+	Kind     string
+	Category string
+	Active   bool
+}
+
+func (q *Queries) InsertImportedTest(ctx context.Context, arg InsertImportedTestParams) error {
+	_, err := q.db.Exec(ctx, insertImportedTest,
+		arg.ID,
+		arg.Name,
+		arg.Kind,
+		arg.Category,
+		arg.Active,
+	)
+	return err
+}
+
+const insertImportedTestRequest = `-- name: InsertImportedTestRequest :exec
+insert into test_requests (id, visit_id, patient_id, doctor_id, state, test_id, name, kind, code, required_on, note, result, requested_at)
+values ($1, $2, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+`
+
+type InsertImportedTestRequestParams struct {
+	ID          uuid.UUID
+	VisitID     uuid.UUID
+	DoctorID    uuid.UUID
+	State       string
+	TestID      uuid.NullUUID
+	Name        phi.Text
+	Kind        string
+	Code        string
+	RequiredOn  *time.Time
+	Note        phi.Text
+	Result      phi.Text
+	RequestedAt time.Time
+}
+
+func (q *Queries) InsertImportedTestRequest(ctx context.Context, arg InsertImportedTestRequestParams) error {
+	_, err := q.db.Exec(ctx, insertImportedTestRequest,
+		arg.ID,
+		arg.VisitID,
+		arg.DoctorID,
+		arg.State,
+		arg.TestID,
+		arg.Name,
+		arg.Kind,
+		arg.Code,
+		arg.RequiredOn,
+		arg.Note,
+		arg.Result,
+		arg.RequestedAt,
+	)
 	return err
 }
 
@@ -316,6 +629,69 @@ func (q *Queries) InsertImportedVisit(ctx context.Context, arg InsertImportedVis
 	return err
 }
 
+const insertImportedVitals = `-- name: InsertImportedVitals :exec
+insert into vitals (id, visit_id, patient_id, taken_at, systolic, diastolic, pulse, temperature_tenths, temperature_unit, spo2, sugar, sugar_kind, note)
+values ($1, $2, $2, $3, $4, $5, $6, $7, $8,
+        $9, $10, $11, $12)
+`
+
+type InsertImportedVitalsParams struct {
+	ID                uuid.UUID
+	VisitID           uuid.UUID
+	TakenAt           time.Time
+	Systolic          *int16
+	Diastolic         *int16
+	Pulse             *int16
+	TemperatureTenths *int16
+	TemperatureUnit   string
+	Spo2              *int16
+	Sugar             *int16
+	SugarKind         string
+	Note              phi.Text
+}
+
+func (q *Queries) InsertImportedVitals(ctx context.Context, arg InsertImportedVitalsParams) error {
+	_, err := q.db.Exec(ctx, insertImportedVitals,
+		arg.ID,
+		arg.VisitID,
+		arg.TakenAt,
+		arg.Systolic,
+		arg.Diastolic,
+		arg.Pulse,
+		arg.TemperatureTenths,
+		arg.TemperatureUnit,
+		arg.Spo2,
+		arg.Sugar,
+		arg.SugarKind,
+		arg.Note,
+	)
+	return err
+}
+
+const listConsultedVisitsForImport = `-- name: ListConsultedVisitsForImport :many
+select distinct visit_id from consultations
+`
+
+func (q *Queries) ListConsultedVisitsForImport(ctx context.Context) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, listConsultedVisitsForImport)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []uuid.UUID{}
+	for rows.Next() {
+		var visit_id uuid.UUID
+		if err := rows.Scan(&visit_id); err != nil {
+			return nil, err
+		}
+		items = append(items, visit_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listDepartmentsForImport = `-- name: ListDepartmentsForImport :many
 select id, name from departments
 `
@@ -374,6 +750,50 @@ func (q *Queries) ListLicencesForImport(ctx context.Context) ([]ListLicencesForI
 	return items, nil
 }
 
+const listMedicinesForImport = `-- name: ListMedicinesForImport :many
+select id, name, generic, form, route, class, active, source from formulary order by source, id
+`
+
+type ListMedicinesForImportRow struct {
+	ID      uuid.UUID
+	Name    string
+	Generic string
+	Form    string
+	Route   string
+	Class   string
+	Active  bool
+	Source  string
+}
+
+func (q *Queries) ListMedicinesForImport(ctx context.Context) ([]ListMedicinesForImportRow, error) {
+	rows, err := q.db.Query(ctx, listMedicinesForImport)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListMedicinesForImportRow{}
+	for rows.Next() {
+		var i ListMedicinesForImportRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Name,
+			&i.Generic,
+			&i.Form,
+			&i.Route,
+			&i.Class,
+			&i.Active,
+			&i.Source,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listSourceKeys = `-- name: ListSourceKeys :many
 select value, record_id, facts from identifiers where system = 'legacy.row'
 `
@@ -394,6 +814,65 @@ func (q *Queries) ListSourceKeys(ctx context.Context) ([]ListSourceKeysRow, erro
 	for rows.Next() {
 		var i ListSourceKeysRow
 		if err := rows.Scan(&i.Value, &i.RecordID, &i.Facts); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listTemplateNamesForImport = `-- name: ListTemplateNamesForImport :many
+select doctor_id, lower(name)::text as name from prescription_templates
+`
+
+type ListTemplateNamesForImportRow struct {
+	DoctorID uuid.UUID
+	Name     string
+}
+
+func (q *Queries) ListTemplateNamesForImport(ctx context.Context) ([]ListTemplateNamesForImportRow, error) {
+	rows, err := q.db.Query(ctx, listTemplateNamesForImport)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListTemplateNamesForImportRow{}
+	for rows.Next() {
+		var i ListTemplateNamesForImportRow
+		if err := rows.Scan(&i.DoctorID, &i.Name); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listTestsForImport = `-- name: ListTestsForImport :many
+select id, name, code from test_catalogue
+`
+
+type ListTestsForImportRow struct {
+	ID   uuid.UUID
+	Name string
+	Code string
+}
+
+func (q *Queries) ListTestsForImport(ctx context.Context) ([]ListTestsForImportRow, error) {
+	rows, err := q.db.Query(ctx, listTestsForImport)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListTestsForImportRow{}
+	for rows.Next() {
+		var i ListTestsForImportRow
+		if err := rows.Scan(&i.ID, &i.Name, &i.Code); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -463,4 +942,30 @@ func (q *Queries) ReservePatientNumbers(ctx context.Context, arg ReservePatientN
 	var first int64
 	err := row.Scan(&first)
 	return first, err
+}
+
+const reservePrescriptionNumbers = `-- name: ReservePrescriptionNumbers :one
+select platform.reserve_prescriptions($1::text, $2::integer)::bigint as first
+`
+
+type ReservePrescriptionNumbersParams struct {
+	Year string
+	N    int32
+}
+
+func (q *Queries) ReservePrescriptionNumbers(ctx context.Context, arg ReservePrescriptionNumbersParams) (int64, error) {
+	row := q.db.QueryRow(ctx, reservePrescriptionNumbers, arg.Year, arg.N)
+	var first int64
+	err := row.Scan(&first)
+	return first, err
+}
+
+const retireStarterMedicine = `-- name: RetireStarterMedicine :exec
+update formulary set active = false where id = $1 and source = 'starter' and active
+`
+
+// The clinic's own entry stands for it.
+func (q *Queries) RetireStarterMedicine(ctx context.Context, id uuid.UUID) error {
+	_, err := q.db.Exec(ctx, retireStarterMedicine, id)
+	return err
 }

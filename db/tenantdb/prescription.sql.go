@@ -142,8 +142,8 @@ func (q *Queries) GetMedicine(ctx context.Context, id uuid.UUID) (GetMedicineRow
 }
 
 const getPrescription = `-- name: GetPrescription :one
-select p.id, p.number, p.visit_id, p.patient_id, p.doctor_id, p.state, p.cancel_reason, p.version_of, p.version_reason, p.issued_at, p.version,
-       u.full_name as doctor, coalesce(r.specialisation, '')::text as specialisation, coalesce(r.qualification, '')::text as qualification,
+select p.id, p.number, p.visit_id, p.patient_id, p.doctor_id, p.state, p.cancel_reason, p.version_of, p.version_reason, p.issued_at, p.version, p.old_number as older_number,
+       p.created_at, u.full_name as doctor, coalesce(r.specialisation, '')::text as specialisation, coalesce(r.qualification, '')::text as qualification,
        coalesce(r.licence_number, '')::text as licence_number, coalesce(o.number, '')::text as old_number, n.id as new_id, coalesce(n.number, '')::text as new_number
 from prescriptions p
 join users u on u.id = p.doctor_id
@@ -165,6 +165,8 @@ type GetPrescriptionRow struct {
 	VersionReason  phi.Text
 	IssuedAt       *time.Time
 	Version        int32
+	OlderNumber    string
+	CreatedAt      time.Time
 	Doctor         string
 	Specialisation string
 	Qualification  string
@@ -189,6 +191,8 @@ func (q *Queries) GetPrescription(ctx context.Context, id uuid.UUID) (GetPrescri
 		&i.VersionReason,
 		&i.IssuedAt,
 		&i.Version,
+		&i.OlderNumber,
+		&i.CreatedAt,
 		&i.Doctor,
 		&i.Specialisation,
 		&i.Qualification,
@@ -201,17 +205,19 @@ func (q *Queries) GetPrescription(ctx context.Context, id uuid.UUID) (GetPrescri
 }
 
 const getTemplate = `-- name: GetTemplate :one
-select t.id, t.doctor_id, t.name, t.keyword, t.sheet, t.shared, t.version from prescription_templates t where t.id = $1
+select t.id, t.doctor_id, t.name, t.keyword, t.description, t.sheet, t.shared, t.active, t.version from prescription_templates t where t.id = $1
 `
 
 type GetTemplateRow struct {
-	ID       uuid.UUID
-	DoctorID uuid.UUID
-	Name     string
-	Keyword  string
-	Sheet    []byte
-	Shared   bool
-	Version  int32
+	ID          uuid.UUID
+	DoctorID    uuid.UUID
+	Name        string
+	Keyword     string
+	Description string
+	Sheet       []byte
+	Shared      bool
+	Active      bool
+	Version     int32
 }
 
 func (q *Queries) GetTemplate(ctx context.Context, id uuid.UUID) (GetTemplateRow, error) {
@@ -222,8 +228,10 @@ func (q *Queries) GetTemplate(ctx context.Context, id uuid.UUID) (GetTemplateRow
 		&i.DoctorID,
 		&i.Name,
 		&i.Keyword,
+		&i.Description,
 		&i.Sheet,
 		&i.Shared,
+		&i.Active,
 		&i.Version,
 	)
 	return i, err
@@ -664,10 +672,10 @@ func (q *Queries) ListPrescriptionLines(ctx context.Context, prescriptionIds []u
 }
 
 const listPrescriptionsByPatients = `-- name: ListPrescriptionsByPatients :many
-select p.id, p.number, p.visit_id, p.patient_id, p.doctor_id, p.state, p.issued_at, p.version, u.full_name as doctor
+select p.id, p.number, p.visit_id, p.patient_id, p.doctor_id, p.state, coalesce(p.issued_at, p.created_at)::timestamptz as issued_at, p.version, u.full_name as doctor
 from prescriptions p join users u on u.id = p.doctor_id
-where p.patient_id = any ($1::uuid[]) and p.state <> 'draft'
-order by p.issued_at desc, p.id desc
+where p.patient_id = any ($1::uuid[]) and p.number <> ''
+order by 7 desc, p.id desc
 limit $2::integer
 `
 
@@ -683,7 +691,7 @@ type ListPrescriptionsByPatientsRow struct {
 	PatientID uuid.UUID
 	DoctorID  uuid.UUID
 	State     string
-	IssuedAt  *time.Time
+	IssuedAt  time.Time
 	Version   int32
 	Doctor    string
 }
@@ -720,10 +728,10 @@ func (q *Queries) ListPrescriptionsByPatients(ctx context.Context, arg ListPresc
 }
 
 const listPrescriptionsByVisit = `-- name: ListPrescriptionsByVisit :many
-select p.id, p.number, p.visit_id, p.patient_id, p.doctor_id, p.state, p.issued_at, p.version, u.full_name as doctor
+select p.id, p.number, p.visit_id, p.patient_id, p.doctor_id, p.state, coalesce(p.issued_at, p.created_at)::timestamptz as issued_at, p.version, u.full_name as doctor
 from prescriptions p join users u on u.id = p.doctor_id
-where p.visit_id = $1 and p.state <> 'draft'
-order by p.issued_at, p.id
+where p.visit_id = $1 and p.number <> ''
+order by 7, p.id
 `
 
 type ListPrescriptionsByVisitRow struct {
@@ -733,11 +741,12 @@ type ListPrescriptionsByVisitRow struct {
 	PatientID uuid.UUID
 	DoctorID  uuid.UUID
 	State     string
-	IssuedAt  *time.Time
+	IssuedAt  time.Time
 	Version   int32
 	Doctor    string
 }
 
+// A draft is what is just being issued; one with a number is the older system's.
 func (q *Queries) ListPrescriptionsByVisit(ctx context.Context, visitID uuid.UUID) ([]ListPrescriptionsByVisitRow, error) {
 	rows, err := q.db.Query(ctx, listPrescriptionsByVisit, visitID)
 	if err != nil {
@@ -803,9 +812,9 @@ func (q *Queries) ListRecentMedicines(ctx context.Context, doctorID uuid.UUID) (
 }
 
 const listTemplates = `-- name: ListTemplates :many
-select t.id, t.doctor_id, t.name, t.keyword, t.sheet, t.shared, t.version, u.full_name as doctor
+select t.id, t.doctor_id, t.name, t.keyword, t.description, t.sheet, t.shared, t.active, t.version, u.full_name as doctor
 from prescription_templates t join users u on u.id = t.doctor_id
-where $1::text = '' or starts_with(t.keyword, $1::text) or position(' ' || $1::text in ' ' || lower(t.name)) > 0
+where $1::text = '' or t.active and (starts_with(t.keyword, $1::text) or position(' ' || $1::text in ' ' || lower(t.name)) > 0)
 order by (t.doctor_id = $2) desc, t.keyword = $1::text desc, lower(t.name), t.id
 limit $3::integer
 `
@@ -817,14 +826,16 @@ type ListTemplatesParams struct {
 }
 
 type ListTemplatesRow struct {
-	ID       uuid.UUID
-	DoctorID uuid.UUID
-	Name     string
-	Keyword  string
-	Sheet    []byte
-	Shared   bool
-	Version  int32
-	Doctor   string
+	ID          uuid.UUID
+	DoctorID    uuid.UUID
+	Name        string
+	Keyword     string
+	Description string
+	Sheet       []byte
+	Shared      bool
+	Active      bool
+	Version     int32
+	Doctor      string
 }
 
 // The doctor's own and what colleagues share; an empty text finds all.
@@ -842,8 +853,10 @@ func (q *Queries) ListTemplates(ctx context.Context, arg ListTemplatesParams) ([
 			&i.DoctorID,
 			&i.Name,
 			&i.Keyword,
+			&i.Description,
 			&i.Sheet,
 			&i.Shared,
+			&i.Active,
 			&i.Version,
 			&i.Doctor,
 		); err != nil {
@@ -858,7 +871,7 @@ func (q *Queries) ListTemplates(ctx context.Context, arg ListTemplatesParams) ([
 }
 
 const listTestRequestsByPatients = `-- name: ListTestRequestsByPatients :many
-select t.id, t.visit_id, t.patient_id, t.doctor_id, t.state, t.state_reason, t.name, t.kind, t.code, t.urgency, t.required_on, t.note, t.requested_at, t.version, u.full_name as doctor
+select t.id, t.visit_id, t.patient_id, t.doctor_id, t.state, t.state_reason, t.name, t.kind, t.code, t.urgency, t.required_on, t.note, t.result, t.requested_at, t.version, u.full_name as doctor
 from test_requests t join users u on u.id = t.doctor_id
 where t.patient_id = any ($1::uuid[])
 order by t.requested_at desc, t.id desc
@@ -883,6 +896,7 @@ type ListTestRequestsByPatientsRow struct {
 	Urgency     string
 	RequiredOn  *time.Time
 	Note        phi.Text
+	Result      phi.Text
 	RequestedAt time.Time
 	Version     int32
 	Doctor      string
@@ -910,6 +924,7 @@ func (q *Queries) ListTestRequestsByPatients(ctx context.Context, arg ListTestRe
 			&i.Urgency,
 			&i.RequiredOn,
 			&i.Note,
+			&i.Result,
 			&i.RequestedAt,
 			&i.Version,
 			&i.Doctor,
@@ -925,7 +940,7 @@ func (q *Queries) ListTestRequestsByPatients(ctx context.Context, arg ListTestRe
 }
 
 const listTestRequestsByVisit = `-- name: ListTestRequestsByVisit :many
-select t.id, t.visit_id, t.patient_id, t.doctor_id, t.state, t.state_reason, t.name, t.kind, t.code, t.urgency, t.required_on, t.note, t.requested_at, t.version, u.full_name as doctor
+select t.id, t.visit_id, t.patient_id, t.doctor_id, t.state, t.state_reason, t.name, t.kind, t.code, t.urgency, t.required_on, t.note, t.result, t.requested_at, t.version, u.full_name as doctor
 from test_requests t join users u on u.id = t.doctor_id
 where t.visit_id = $1
 order by t.urgency desc, t.requested_at, t.id
@@ -944,6 +959,7 @@ type ListTestRequestsByVisitRow struct {
 	Urgency     string
 	RequiredOn  *time.Time
 	Note        phi.Text
+	Result      phi.Text
 	RequestedAt time.Time
 	Version     int32
 	Doctor      string
@@ -971,6 +987,7 @@ func (q *Queries) ListTestRequestsByVisit(ctx context.Context, visitID uuid.UUID
 			&i.Urgency,
 			&i.RequiredOn,
 			&i.Note,
+			&i.Result,
 			&i.RequestedAt,
 			&i.Version,
 			&i.Doctor,
@@ -1161,7 +1178,7 @@ func (q *Queries) SwitchMedicine(ctx context.Context, arg SwitchMedicineParams) 
 }
 
 const updateTemplate = `-- name: UpdateTemplate :execrows
-update prescription_templates set name = $1, keyword = $2, sheet = $3, shared = $4 where id = $5 and version = $6
+update prescription_templates set name = $1, keyword = $2, sheet = $3, shared = $4, active = true where id = $5 and version = $6
 `
 
 type UpdateTemplateParams struct {
@@ -1173,6 +1190,7 @@ type UpdateTemplateParams struct {
 	Version int32
 }
 
+// What is changed is in use again.
 func (q *Queries) UpdateTemplate(ctx context.Context, arg UpdateTemplateParams) (int64, error) {
 	result, err := q.db.Exec(ctx, updateTemplate,
 		arg.Name,

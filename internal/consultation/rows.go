@@ -34,7 +34,7 @@ func large(n *int32) int {
 func vitalsOfVisit(r tenantdb.ListVitalsByVisitRow) Vitals {
 	return Vitals{Systolic: small(r.Systolic), Diastolic: small(r.Diastolic), Pulse: small(r.Pulse), Temperature: small(r.TemperatureTenths), Unit: r.TemperatureUnit,
 		Respiration: small(r.Respiration), SpO2: small(r.Spo2), Sugar: small(r.Sugar), SugarKind: r.SugarKind, WeightGrams: large(r.WeightGrams),
-		HeightMM: large(r.HeightMm), TakenAt: r.TakenAt, visit: r.VisitID}
+		HeightMM: large(r.HeightMm), Note: r.Note, TakenAt: r.TakenAt, visit: r.VisitID}
 }
 
 func vitalsOfPatient(r tenantdb.ListVitalsByPatientsRow) Vitals {

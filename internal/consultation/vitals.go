@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/cloister-health/cloister/internal/apperr"
+	"github.com/cloister-health/cloister/internal/phi"
 )
 
 // Measured are the fields of vitals as typed.
@@ -35,6 +36,7 @@ type Vitals struct {
 	SugarKind           string
 	WeightGrams         int
 	HeightMM            int
+	Note                phi.Text // readings of the older system that are no number
 	TakenAt             time.Time
 	visit               uuid.UUID
 }
@@ -50,7 +52,7 @@ func (v Vitals) BMI() int {
 
 // Any reports whether anything was measured.
 func (v Vitals) Any() bool {
-	return v.Systolic != 0 || v.Pulse != 0 || v.Temperature != 0 || v.Respiration != 0 || v.SpO2 != 0 || v.Sugar != 0 || v.WeightGrams != 0 || v.HeightMM != 0
+	return v.Systolic != 0 || v.Pulse != 0 || v.Temperature != 0 || v.Respiration != 0 || v.SpO2 != 0 || v.Sugar != 0 || v.WeightGrams != 0 || v.HeightMM != 0 || v.Note != ""
 }
 
 // sameAs leaves out who took them and when.
@@ -69,6 +71,9 @@ func (v Vitals) over(old Vitals) Vitals {
 	}
 	if v.Sugar == 0 {
 		v.Sugar, v.SugarKind = old.Sugar, old.SugarKind
+	}
+	if v.Note == "" {
+		v.Note = old.Note
 	}
 	for _, f := range []struct {
 		to   *int

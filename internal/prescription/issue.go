@@ -197,6 +197,7 @@ type Request struct {
 	Urgency   string
 	Required  time.Time // zero if no day was said
 	Note      phi.Text
+	Result    phi.Text // as the older system had it, text
 	Requested time.Time
 	Version   int32
 }

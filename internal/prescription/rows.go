@@ -62,16 +62,12 @@ func lineParams(id uuid.UUID, position int, l Line) tenantdb.InsertPrescriptionL
 }
 
 func summaryOf(r tenantdb.ListPrescriptionsByVisitRow) Summary {
-	s := Summary{ID: r.ID, Number: r.Number, VisitID: r.VisitID, DoctorID: r.DoctorID, Doctor: r.Doctor, State: r.State, Version: r.Version}
-	if r.IssuedAt != nil {
-		s.Issued = *r.IssuedAt
-	}
-	return s
+	return Summary{ID: r.ID, Number: r.Number, VisitID: r.VisitID, DoctorID: r.DoctorID, Doctor: r.Doctor, State: r.State, Issued: r.IssuedAt, Version: r.Version}
 }
 
 func requestOf(r tenantdb.ListTestRequestsByVisitRow) Request {
 	out := Request{ID: r.ID, VisitID: r.VisitID, PatientID: r.PatientID, DoctorID: r.DoctorID, Doctor: r.Doctor, State: r.State, Name: r.Name, Kind: r.Kind, Code: r.Code,
-		Urgency: r.Urgency, Note: r.Note, Requested: r.RequestedAt, Version: r.Version}
+		Urgency: r.Urgency, Note: r.Note, Result: r.Result, Requested: r.RequestedAt, Version: r.Version}
 	if r.RequiredOn != nil {
 		out.Required = *r.RequiredOn
 	}

@@ -16,6 +16,7 @@ import (
 
 // States of a prescription, as the database has them.
 const (
+	Draft     = "draft" // never finished in the older system
 	Issued    = "issued"
 	Dispensed = "dispensed"
 	Completed = "completed"
@@ -57,6 +58,7 @@ type Prescription struct {
 	Issued        time.Time
 	VersionOf     uuid.UUID // zero if it corrects none
 	OldNumber     string
+	OlderNumber   string // in the older system that it was imported from
 	VersionReason phi.Text
 	NewID         uuid.UUID // of what corrects this one, zero if nothing does
 	NewNumber     string
@@ -132,6 +134,7 @@ func getIn(ctx context.Context, tx *tenants.Tx, id uuid.UUID) (Prescription, err
 	out := Prescription{ID: r.ID, Number: r.Number, VisitID: r.VisitID, PatientID: r.PatientID, DoctorID: r.DoctorID, Doctor: r.Doctor, Specialty: r.Specialisation,
 		Qualification: r.Qualification, Licence: r.LicenceNumber, State: r.State, CancelReason: r.CancelReason, VersionOf: r.VersionOf.UUID, OldNumber: r.OldNumber,
 		VersionReason: r.VersionReason, NewID: r.NewID.UUID, NewNumber: r.NewNumber, Version: r.Version}
+	out.OlderNumber, out.Issued = r.OlderNumber, r.CreatedAt
 	if r.IssuedAt != nil {
 		out.Issued = *r.IssuedAt
 	}

@@ -36,9 +36,12 @@ type Template struct {
 	Mine    bool
 	Name    string
 	Keyword string
-	Shared  bool
-	Version int32
-	Sheet   Sheet
+	// Description and Retired come from an older system; what is retired is not suggested.
+	Description string
+	Retired     bool
+	Shared      bool
+	Version     int32
+	Sheet       Sheet
 }
 
 // query is what was typed in the search for a medicine: words, and a number

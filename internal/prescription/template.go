@@ -32,7 +32,7 @@ func (s *Service) Templates(ctx context.Context, text string, most int) ([]Templ
 		rows, err := tx.Q().ListTemplates(ctx, tenantdb.ListTemplatesParams{Typed: strings.ToLower(strings.TrimSpace(text)), DoctorID: tx.Actor.ID, AtMost: int32(most)})
 		out = nil
 		for _, r := range rows {
-			t := Template{ID: r.ID, Doctor: r.Doctor, Mine: r.DoctorID == tx.Actor.ID, Name: r.Name, Keyword: r.Keyword, Shared: r.Shared, Version: r.Version}
+			t := Template{ID: r.ID, Doctor: r.Doctor, Mine: r.DoctorID == tx.Actor.ID, Name: r.Name, Keyword: r.Keyword, Description: r.Description, Shared: r.Shared, Retired: !r.Active, Version: r.Version}
 			if err := json.Unmarshal(r.Sheet, &t.Sheet); err != nil {
 				return err
 			}
@@ -56,7 +56,7 @@ func (s *Service) Template(ctx context.Context, id uuid.UUID) (Template, error) 
 		if err != nil {
 			return err
 		}
-		out = Template{ID: r.ID, Mine: r.DoctorID == tx.Actor.ID, Name: r.Name, Keyword: r.Keyword, Shared: r.Shared, Version: r.Version}
+		out = Template{ID: r.ID, Mine: r.DoctorID == tx.Actor.ID, Name: r.Name, Keyword: r.Keyword, Description: r.Description, Shared: r.Shared, Retired: !r.Active, Version: r.Version}
 		return json.Unmarshal(r.Sheet, &out.Sheet)
 	})
 	return out, tenants.Refused(err)

@@ -108,6 +108,9 @@ func (s *Site) rxPanel(r *http.Request, patientID uuid.UUID, sheet prescription.
 		return page.Rx{}, err
 	}
 	for _, t := range mine {
+		if t.Retired {
+			continue
+		}
 		p.Templates = append(p.Templates, page.RxTemplate{ID: t.ID.String(), Name: t.Name, Keyword: t.Keyword})
 	}
 	return p, nil
@@ -154,7 +157,7 @@ func testsAsked(l *locale.Loc, all []prescription.Request) []page.TestAsked {
 		if !t.Required.IsZero() {
 			due = l.T("tests.due", "Date", l.Day(t.Required))
 		}
-		out = append(out, page.TestAsked{Name: t.Name.Reveal(), When: l.Date(t.Requested), Note: dots(due, t.Note.Reveal()), Stat: t.Urgency == "stat", Status: ui.Status(t.State)})
+		out = append(out, page.TestAsked{Name: t.Name.Reveal(), When: l.Date(t.Requested), Note: dots(due, t.Note.Reveal(), t.Result.Reveal()), Stat: t.Urgency == "stat", Status: ui.Status(t.State)})
 	}
 	return out
 }

@@ -128,7 +128,10 @@ func (s *Site) templates(w http.ResponseWriter, r *http.Request) error {
 	l, at := s.words(r), base(r)
 	p := page.TemplatesPage{Shell: s.shell(r, "/templates", l.T("nav.templates")), New: at.At("/templates/new")}
 	for _, t := range all {
-		row := page.TemplateRow{Name: t.Name, Keyword: t.Keyword, Medicines: sheetNames(t.Sheet), Shared: t.Shared, Doctor: t.Doctor}
+		row := page.TemplateRow{Name: t.Name, Keyword: t.Keyword, Medicines: dots(t.Description, sheetNames(t.Sheet)), Shared: t.Shared, Doctor: t.Doctor}
+		if t.Retired {
+			row.Status = ui.Inactive
+		}
 		if t.Mine {
 			row.Href = at.At("/templates/" + t.ID.String())
 			row.Delete = &ui.Post{Action: row.Href + "/delete", Button: ui.Button{Label: l.T("template.delete"), Spoken: t.Name, Small: true}}

@@ -39,6 +39,9 @@ func (s *Site) showPaper(w http.ResponseWriter, r *http.Request, status int, rea
 	p.Title = l.T("rx.number", "Number", rx.Number)
 	p.Doctor, p.DoctorLine = rx.Doctor, doctorLine(l, rx)
 	p.Number, p.When = rx.Number, l.DateTime(rx.Issued)
+	if rx.OlderNumber != "" {
+		p.When = dots(p.When, l.T("rx.older_number", "Number", rx.OlderNumber))
+	}
 	for _, line := range rx.Lines {
 		p.Lines = append(p.Lines, paperLine(l, line))
 	}
@@ -49,6 +52,8 @@ func (s *Site) showPaper(w http.ResponseWriter, r *http.Request, status int, rea
 	case rx.NewID != uuid.Nil:
 		p.Void = l.T("rx.replaced", "Number", rx.NewNumber)
 		p.Links = append(p.Links, ui.Button{Label: rx.NewNumber, Href: at.At("/prescriptions/" + rx.NewID.String() + "/print")})
+	case rx.State == prescription.Draft:
+		p.Void = l.T("rx.unfinished")
 	case rx.State == prescription.Cancelled:
 		p.Void = l.T("rx.void", "Reason", rx.CancelReason.Reveal())
 	}

@@ -74,22 +74,30 @@ func vitalFacts(l *locale.Loc, k consultation.Work) []ui.Fact {
 			out = append(out, ui.Fact{Label: label, Value: dots(value+" "+unit, flagWord(l, flag))})
 		}
 	}
-	kind := l.T("vitals.random")
-	if v.SugarKind == "fasting" {
-		kind = l.T("vitals.fasting")
-	}
 	add(l.T("vitals.bp"), m.Pressure, "mmHg", u.Pressure(v))
 	add(l.T("vitals.pulse"), m.Pulse, "/min", u.Pulse.Flag(v.Pulse))
 	add(l.T("vitals.temp"), m.Temperature, "°"+v.Unit, u.Warmth(v).Flag(v.Temperature))
 	add(l.T("vitals.resp"), m.Respiration, "/min", u.Respiration.Flag(v.Respiration))
 	add(l.T("vitals.spo2"), m.SpO2, "%", u.SpO2.Flag(v.SpO2))
-	add(l.T("vitals.sugar")+" ("+kind+")", m.Sugar, "mg/dL", u.Sweet(v).Flag(v.Sugar))
+	add(sugarLabel(l, v), m.Sugar, "mg/dL", u.Sweet(v).Flag(v.Sugar))
 	add(l.T("vitals.weight"), m.Weight, "kg", "")
 	add(l.T("vitals.height"), m.Height, "cm", "")
 	if bmi := v.BMI(); bmi > 0 {
 		add("BMI", decimal(bmi), "kg/m²", u.BMI.Flag(bmi))
 	}
+	if v.Note != "" {
+		out = append(out, ui.Fact{Label: l.T("vitals.note"), Value: v.Note.Reveal()})
+	}
 	return out
+}
+
+// sugarLabel says when the sugar was measured, if anybody wrote it down.
+func sugarLabel(l *locale.Loc, v consultation.Vitals) string {
+	kinds := map[string]string{"random": "vitals.random", "fasting": "vitals.fasting", "after_meal": "vitals.after_meal"}
+	if kinds[v.SugarKind] == "" {
+		return l.T("vitals.sugar")
+	}
+	return l.T("vitals.sugar") + " (" + l.T(kinds[v.SugarKind]) + ")"
 }
 
 // trends are the charts of what was measured more than once.

@@ -74,7 +74,7 @@ delete from drafts where user_id = @user_id and kind = @kind and subject_id = @s
 
 -- name: ListVitalsByVisit :many
 select v.id, v.visit_id, v.taken_by, v.taken_at, v.systolic, v.diastolic, v.pulse, v.temperature_tenths, v.temperature_unit, v.respiration, v.spo2, v.sugar,
-       v.sugar_kind, v.weight_grams, v.height_mm, v.bmi_tenths, coalesce(u.full_name, '')::text as taker
+       v.sugar_kind, v.weight_grams, v.height_mm, v.bmi_tenths, v.note, coalesce(u.full_name, '')::text as taker
 from vitals v left join users u on u.id = v.taken_by
 where v.visit_id = @visit_id
 order by v.updated_at, v.id;

@@ -65,3 +65,64 @@ insert into departments (id, name, active) values (@id, @name, false);
 -- name: InsertImportedVisit :exec
 insert into visits (id, patient_id, department_id, day, kind, purpose, note, state, state_reason, arrived_at, created_by)
 values (@id, @patient_id, @department_id, @day, @kind, @purpose, @note, @state, @state_reason, @arrived_at, @created_by);
+
+-- name: ListMedicinesForImport :many
+select id, name, generic, form, route, class, active, source from formulary order by source, id;
+
+-- name: InsertImportedMedicine :exec
+insert into formulary (id, name, generic, form, strengths, strength, morning, afternoon, evening, night, sos, days, food, class, active)
+values (@id, @name, @generic, @form, @strengths, @strength, @morning, @afternoon, @evening, @night, @sos, sqlc.narg(days), @food, @class, @active);
+
+-- name: RetireStarterMedicine :exec
+-- The clinic's own entry stands for it.
+update formulary set active = false where id = @id and source = 'starter' and active;
+
+-- name: ListTestsForImport :many
+select id, name, code from test_catalogue;
+
+-- name: InsertImportedTest :exec
+insert into test_catalogue (id, name, kind, category, active) values (@id, @name, @kind, @category, @active);
+
+-- name: ListConsultedVisitsForImport :many
+select distinct visit_id from consultations;
+
+-- name: ReservePrescriptionNumbers :one
+select platform.reserve_prescriptions(@year::text, @n::integer)::bigint as first;
+
+-- name: InsertImportedConsultation :exec
+insert into consultations (id, visit_id, patient_id, doctor_id, complaint, findings, plan, advice, state, started_at, finished_at, updated_at)
+values (@id, @visit_id, @visit_id, @doctor_id, @complaint, @findings, @plan, @advice, 'finished', @started_at, @finished_at, @finished_at);
+
+-- name: InsertImportedDiagnosis :exec
+insert into diagnoses (id, consultation_id, patient_id, doctor_id, title, position, created_at)
+values (@id, @consultation_id, @consultation_id, @doctor_id, @title, 1, @created_at);
+
+-- name: InsertImportedPrescription :exec
+insert into prescriptions (id, number, old_number, visit_id, patient_id, doctor_id, state, cancel_reason, issued_at, ended_at, created_at)
+values (@id, @number, @old_number, @visit_id, @visit_id, @doctor_id, @state, @cancel_reason, sqlc.narg(issued_at), sqlc.narg(ended_at), @created_at);
+
+-- name: InsertImportedLine :exec
+insert into prescription_lines (id, prescription_id, patient_id, doctor_id, position, medicine, generic, form, strength, morning, afternoon, evening, night, sos, days,
+       quantity, food, instructions, listed, created_at)
+values (@id, @prescription_id, @prescription_id, @doctor_id, @position, @medicine, @generic, @form, @strength, @morning, @afternoon, @evening, @night, @sos,
+       sqlc.narg(days), sqlc.narg(quantity), @food, @instructions, @listed, @created_at);
+
+-- name: InsertImportedTestRequest :exec
+insert into test_requests (id, visit_id, patient_id, doctor_id, state, test_id, name, kind, code, required_on, note, result, requested_at)
+values (@id, @visit_id, @visit_id, @doctor_id, @state, sqlc.narg(test_id), @name, @kind, @code, sqlc.narg(required_on), @note, @result, @requested_at);
+
+-- name: InsertImportedVitals :exec
+insert into vitals (id, visit_id, patient_id, taken_at, systolic, diastolic, pulse, temperature_tenths, temperature_unit, spo2, sugar, sugar_kind, note)
+values (@id, @visit_id, @visit_id, @taken_at, sqlc.narg(systolic), sqlc.narg(diastolic), sqlc.narg(pulse), sqlc.narg(temperature_tenths), @temperature_unit,
+        sqlc.narg(spo2), sqlc.narg(sugar), @sugar_kind, @note);
+
+-- name: ListTemplateNamesForImport :many
+select doctor_id, lower(name)::text as name from prescription_templates;
+
+-- name: InsertImportedTemplate :exec
+insert into prescription_templates (id, doctor_id, name, keyword, description, sheet, active)
+values (@id, @doctor_id, @name, @keyword, @description, @sheet, @active);
+
+-- name: InsertImportedDocument :exec
+insert into documents (id, patient_id, kind, title, dated_on, note, media_type, bytes, pages, uploaded_by, uploaded_at)
+values (@id, @patient_id, @kind, @title, sqlc.narg(dated_on), @note, @media_type, @bytes, @pages, @uploaded_by, @uploaded_at);

@@ -64,8 +64,8 @@ update prescriptions set state = 'issued' where id = @id returning number;
 update prescriptions set state = 'cancelled', cancel_reason = @cancel_reason where id = @id and version = @version;
 
 -- name: GetPrescription :one
-select p.id, p.number, p.visit_id, p.patient_id, p.doctor_id, p.state, p.cancel_reason, p.version_of, p.version_reason, p.issued_at, p.version,
-       u.full_name as doctor, coalesce(r.specialisation, '')::text as specialisation, coalesce(r.qualification, '')::text as qualification,
+select p.id, p.number, p.visit_id, p.patient_id, p.doctor_id, p.state, p.cancel_reason, p.version_of, p.version_reason, p.issued_at, p.version, p.old_number as older_number,
+       p.created_at, u.full_name as doctor, coalesce(r.specialisation, '')::text as specialisation, coalesce(r.qualification, '')::text as qualification,
        coalesce(r.licence_number, '')::text as licence_number, coalesce(o.number, '')::text as old_number, n.id as new_id, coalesce(n.number, '')::text as new_number
 from prescriptions p
 join users u on u.id = p.doctor_id
@@ -82,17 +82,18 @@ where l.prescription_id = any (@prescription_ids::uuid[])
 order by l.prescription_id, l.position;
 
 -- name: ListPrescriptionsByVisit :many
-select p.id, p.number, p.visit_id, p.patient_id, p.doctor_id, p.state, p.issued_at, p.version, u.full_name as doctor
+-- A draft is what is just being issued; one with a number is the older system's.
+select p.id, p.number, p.visit_id, p.patient_id, p.doctor_id, p.state, coalesce(p.issued_at, p.created_at)::timestamptz as issued_at, p.version, u.full_name as doctor
 from prescriptions p join users u on u.id = p.doctor_id
-where p.visit_id = @visit_id and p.state <> 'draft'
-order by p.issued_at, p.id;
+where p.visit_id = @visit_id and p.number <> ''
+order by 7, p.id;
 
 -- name: ListPrescriptionsByPatients :many
 -- Newest first.
-select p.id, p.number, p.visit_id, p.patient_id, p.doctor_id, p.state, p.issued_at, p.version, u.full_name as doctor
+select p.id, p.number, p.visit_id, p.patient_id, p.doctor_id, p.state, coalesce(p.issued_at, p.created_at)::timestamptz as issued_at, p.version, u.full_name as doctor
 from prescriptions p join users u on u.id = p.doctor_id
-where p.patient_id = any (@patient_ids::uuid[]) and p.state <> 'draft'
-order by p.issued_at desc, p.id desc
+where p.patient_id = any (@patient_ids::uuid[]) and p.number <> ''
+order by 7 desc, p.id desc
 limit @at_most::integer;
 
 -- name: GetLastPrescription :one
@@ -105,20 +106,21 @@ limit 1;
 
 -- name: ListTemplates :many
 -- The doctor's own and what colleagues share; an empty text finds all.
-select t.id, t.doctor_id, t.name, t.keyword, t.sheet, t.shared, t.version, u.full_name as doctor
+select t.id, t.doctor_id, t.name, t.keyword, t.description, t.sheet, t.shared, t.active, t.version, u.full_name as doctor
 from prescription_templates t join users u on u.id = t.doctor_id
-where @typed::text = '' or starts_with(t.keyword, @typed::text) or position(' ' || @typed::text in ' ' || lower(t.name)) > 0
+where @typed::text = '' or t.active and (starts_with(t.keyword, @typed::text) or position(' ' || @typed::text in ' ' || lower(t.name)) > 0)
 order by (t.doctor_id = @doctor_id) desc, t.keyword = @typed::text desc, lower(t.name), t.id
 limit @at_most::integer;
 
 -- name: GetTemplate :one
-select t.id, t.doctor_id, t.name, t.keyword, t.sheet, t.shared, t.version from prescription_templates t where t.id = @id;
+select t.id, t.doctor_id, t.name, t.keyword, t.description, t.sheet, t.shared, t.active, t.version from prescription_templates t where t.id = @id;
 
 -- name: InsertTemplate :exec
 insert into prescription_templates (id, doctor_id, name, keyword, sheet, shared) values (@id, @doctor_id, @name, @keyword, @sheet, @shared);
 
 -- name: UpdateTemplate :execrows
-update prescription_templates set name = @name, keyword = @keyword, sheet = @sheet, shared = @shared where id = @id and version = @version;
+-- What is changed is in use again.
+update prescription_templates set name = @name, keyword = @keyword, sheet = @sheet, shared = @shared, active = true where id = @id and version = @version;
 
 -- name: DeleteTemplate :execrows
 delete from prescription_templates where id = @id;
@@ -142,13 +144,13 @@ values (@id, @visit_id, @visit_id, @doctor_id, sqlc.narg(test_id), @name, @kind,
 on conflict do nothing;
 
 -- name: ListTestRequestsByVisit :many
-select t.id, t.visit_id, t.patient_id, t.doctor_id, t.state, t.state_reason, t.name, t.kind, t.code, t.urgency, t.required_on, t.note, t.requested_at, t.version, u.full_name as doctor
+select t.id, t.visit_id, t.patient_id, t.doctor_id, t.state, t.state_reason, t.name, t.kind, t.code, t.urgency, t.required_on, t.note, t.result, t.requested_at, t.version, u.full_name as doctor
 from test_requests t join users u on u.id = t.doctor_id
 where t.visit_id = @visit_id
 order by t.urgency desc, t.requested_at, t.id;
 
 -- name: ListTestRequestsByPatients :many
-select t.id, t.visit_id, t.patient_id, t.doctor_id, t.state, t.state_reason, t.name, t.kind, t.code, t.urgency, t.required_on, t.note, t.requested_at, t.version, u.full_name as doctor
+select t.id, t.visit_id, t.patient_id, t.doctor_id, t.state, t.state_reason, t.name, t.kind, t.code, t.urgency, t.required_on, t.note, t.result, t.requested_at, t.version, u.full_name as doctor
 from test_requests t join users u on u.id = t.doctor_id
 where t.patient_id = any (@patient_ids::uuid[])
 order by t.requested_at desc, t.id desc

@@ -38,6 +38,7 @@ const (
 	Deceased    Status = "deceased"
 	Booked      Status = "booked"
 	Arrived     Status = "arrived"
+	Draft       Status = "draft"
 	Issued      Status = "issued"
 	Dispensed   Status = "dispensed"
 	Completed   Status = "completed"
@@ -76,6 +77,7 @@ var looks = map[Status]look{
 	Deceased:    {"", "minus", "status.deceased"},
 	Booked:      {"badge-info", "calendar-days", "status.booked"},
 	Arrived:     {"badge-done", "check", "status.arrived"},
+	Draft:       {"badge-wait", "pencil", "status.draft"},
 	Issued:      {"badge-done", "check", "status.issued"},
 	Dispensed:   {"badge-done", "check", "status.dispensed"},
 	Completed:   {"badge-done", "check", "status.completed"},
@@ -89,7 +91,7 @@ var looks = map[Status]look{
 func Statuses() []Status {
 	return []Status{Waiting, Called, Consulting, AtLab, Done, Skipped, NoShow, Cancelled, Urgent, Invited, Active, Inactive,
 		Suspended, Pending, Trial, PastDue, Expired, Archived, Registered, InDiagnosis, InTreatment, Admitted, Discharged, Deceased, Booked, Arrived,
-		Issued, Dispensed, Completed, Requested, Collected, InProgress, Reported}
+		Draft, Issued, Dispensed, Completed, Requested, Collected, InProgress, Reported}
 }
 
 // Badge shows a status; one it does not know shows nothing, so that a state
@@ -145,7 +147,7 @@ func Badge(s Status) templ.Component {
 			var templ_7745c5c3_Var4 string
 			templ_7745c5c3_Var4, templ_7745c5c3_Err = templ.JoinStringErrs(L(ctx).T(k.key))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `ui/badge.templ`, Line: 93, Col: 20}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `ui/badge.templ`, Line: 95, Col: 20}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var4))
 			if templ_7745c5c3_Err != nil {
@@ -220,7 +222,7 @@ func FlagBadge(f Flag) templ.Component {
 		var templ_7745c5c3_Var8 string
 		templ_7745c5c3_Var8, templ_7745c5c3_Err = templ.JoinStringErrs(f.Text)
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `ui/badge.templ`, Line: 111, Col: 10}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `ui/badge.templ`, Line: 113, Col: 10}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var8))
 		if templ_7745c5c3_Err != nil {
