@@ -4,9 +4,11 @@ import (
 	"context"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/cloister-health/cloister/db/platformdb"
 	"github.com/cloister-health/cloister/internal/access"
+	"github.com/cloister-health/cloister/internal/apperr"
 )
 
 // PlatformGate runs fn in the registry as the gate, which may ask only the
@@ -46,24 +48,46 @@ func (db *DB) FindClinics(ctx context.Context, fragment string, atMost int) ([]F
 // rights is what Postgres answered about the roles, once it could.
 type rights struct {
 	mu     sync.Mutex
-	known  bool
+	known  bool      // there was a clinic to ask about
+	asked  time.Time // the last time
 	matrix access.Matrix
 }
 
+// rightsAgain is how long an answer with gaps is used.
+const rightsAgain = time.Second
+
 // Rights tells which role has which capability, as the grants say. It is asked
-// once, as soon as there is a clinic; until then it allows nothing.
+// as soon as there is a clinic, until then it allows nothing, and kept once each
+// capability is somebody's: one that is nobody's belongs to a migration that no
+// clinic has had yet, so it is asked again.
 func (db *DB) Rights(ctx context.Context) (access.Matrix, error) {
 	db.rights.mu.Lock()
 	defer db.rights.mu.Unlock()
-	if db.rights.known {
-		return db.rights.matrix, nil
+	r := &db.rights
+	if r.known && (r.matrix.Complete() || time.Since(r.asked) < rightsAgain) {
+		return r.matrix, nil
 	}
 	m, known, err := db.askRights(ctx)
 	if err != nil {
 		return access.Matrix{}, err
 	}
-	db.rights.known, db.rights.matrix = known, m
+	r.known, r.asked, r.matrix = known, time.Now(), m
 	return m, nil
+}
+
+// Allow refuses with apperr.Forbidden unless the scope's role has the capability.
+// It fails closed: without a clinic or its scope nothing is allowed. Postgres
+// would refuse as well; this says so before any work.
+func (db *DB) Allow(ctx context.Context, c access.Capability) error {
+	can, err := db.Rights(ctx)
+	if err != nil {
+		return err
+	}
+	s, ok := ScopeFrom(ctx)
+	if !ok || s.Clinic == nil || !can.Can(s.Actor.Role, c) {
+		return apperr.New(apperr.Forbidden, "error.forbidden", "Your role may not do this")
+	}
+	return nil
 }
 
 // right is one privilege on one table, or on one of its columns.

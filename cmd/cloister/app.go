@@ -62,7 +62,7 @@ func newApp(ctx context.Context, c config, h *health, metrics prometheus.Registe
 		return nil, reachable(ctx, dsn, err)
 	}
 	h.checks = append(h.checks, check{"database", a.db.Ping})
-	faces, err := newFaces(ctx, a.db)
+	faces, err := newFaces(a.can(log))
 	if err != nil {
 		return nil, err
 	}
@@ -87,13 +87,13 @@ func newApp(ctx context.Context, c config, h *health, metrics prometheus.Registe
 		Appointments:  appointment.NewService(a.db)}
 	signedIn := httpx.People{Identity: a.people}
 	a.router, err = httpx.New(httpx.Options{
-		Routes: site.Routes(), Mounts: mounts(c, h, faces), Resolve: a.db.Resolve, Can: a.can(log),
+		Routes: site.Routes(), Mounts: mounts(c, h, faces), Resolve: a.db.Resolve, Can: faces.Can,
 		Session: signedIn.Session, Operator: signedIn.Operator, Problem: faces.Problem, Shut: site.Shut, Log: log, Proxies: c.Proxies, Stopping: h.stopping,
 	})
 	return a, err
 }
 
-// can asks the rights until they are known: a service that was started before
+// can is what Postgres answers at the time: a service that was started before
 // the first clinic must not refuse everybody until it is started again.
 func (a *app) can(log *logrus.Logger) func(access.Role, access.Capability) bool {
 	return func(r access.Role, c access.Capability) bool {
@@ -117,8 +117,8 @@ func reachable(ctx context.Context, dsn string, err error) error {
 	return err
 }
 
-// newFaces loads what every page needs. The matrix is Postgres' answer.
-func newFaces(ctx context.Context, db *tenants.DB) (*web.Faces, error) {
+// newFaces loads what every page needs.
+func newFaces(can func(access.Role, access.Capability) bool) (*web.Faces, error) {
 	assets, err := static.Open()
 	if err != nil {
 		return nil, err
@@ -127,11 +127,7 @@ func newFaces(ctx context.Context, db *tenants.DB) (*web.Faces, error) {
 	if err != nil {
 		return nil, err
 	}
-	matrix, err := db.Rights(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return &web.Faces{Assets: assets, Words: words, Matrix: matrix}, nil
+	return &web.Faces{Assets: assets, Words: words, Can: can}, nil
 }
 
 // mounts are the addresses outside of the rows: files, health, and the gallery

@@ -53,7 +53,8 @@ from unnest($3::text[]) as r(role)
 cross join generate_subscripts($4::text[], 1) as n(n)
 join pg_catalog.pg_class c on c.relname = ($4::text[])[n.n] and c.relkind in ('r', 'p')
   and c.relnamespace = (select k.relnamespace from pg_catalog.pg_class k join pg_catalog.pg_namespace s on s.oid = k.relnamespace
-                        where k.relname = 'settings' and s.nspname ~ '^(clinic|spare)_' order by k.oid desc limit 1)
+                        where k.relname = any($4::text[]) and k.relkind in ('r', 'p') and s.nspname ~ '^(clinic|spare)_'
+                        group by k.relnamespace order by count(*) desc, k.relnamespace desc limit 1)
 left join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attname = ($1::text[])[n.n] and not a.attisdropped
 `
 
@@ -70,8 +71,9 @@ type ListPrivilegesRow struct {
 	Has      bool
 }
 
-// Which role has which privilege on the tables of a clinic. The schema is any
-// that has the tables: grants are the same in all. No row: there is none yet.
+// Which role has which privilege on the tables of a clinic. The schema is the
+// newest of those that have most of the tables: one that is being made or waits
+// for a migration has some only. No row: there is none yet.
 func (q *Queries) ListPrivileges(ctx context.Context, arg ListPrivilegesParams) ([]ListPrivilegesRow, error) {
 	rows, err := q.db.Query(ctx, listPrivileges,
 		arg.Columns,

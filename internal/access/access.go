@@ -161,12 +161,16 @@ func Capabilities() []Capability {
 
 // Matrix is what Postgres answered: which role has which capability. Its zero
 // value allows nothing.
-type Matrix struct{ can map[Role]map[Capability]bool }
+type Matrix struct {
+	can   map[Role]map[Capability]bool
+	whole bool
+}
 
 // NewMatrix asks has for every role, capability and privilege; a capability is
 // had only if each of its privileges is.
 func NewMatrix(roles []Role, has func(Role, Privilege) (bool, error)) (Matrix, error) {
 	m := Matrix{can: make(map[Role]map[Capability]bool, len(roles))}
+	held := map[Capability]bool{}
 	for _, r := range roles {
 		m.can[r] = make(map[Capability]bool, len(needs))
 		for c, ps := range needs {
@@ -179,10 +183,18 @@ func NewMatrix(roles []Role, has func(Role, Privilege) (bool, error)) (Matrix, e
 				all = all && ok
 			}
 			m.can[r][c] = all
+			held[c] = held[c] || all
 		}
+	}
+	m.whole = true
+	for c := range needs {
+		m.whole = m.whole && held[c]
 	}
 	return m, nil
 }
+
+// Complete reports whether each capability is had by some role.
+func (m Matrix) Complete() bool { return m.whole }
 
 // Can reports whether the role has the capability.
 func (m Matrix) Can(r Role, c Capability) bool { return m.can[r][c] }

@@ -29,11 +29,11 @@ const (
 )
 
 // Faces is what every page needs: the assets, the words and, for saying who
-// may do what was refused, the matrix.
+// may do what was refused, which role can what.
 type Faces struct {
 	Assets *static.Assets
 	Words  *locale.Bundle
-	Matrix access.Matrix
+	Can    func(access.Role, access.Capability) bool
 }
 
 // Env is the rendering environment of a request: the signed-in person's own
@@ -141,7 +141,7 @@ func (f *Faces) rolesWith(l *locale.Loc, c access.Capability) string {
 	}
 	var names []string
 	for _, r := range access.StaffRoles() {
-		if f.Matrix.Can(r, c) {
+		if f.Can(r, c) {
 			names = append(names, page.RoleName(l, r))
 		}
 	}

@@ -36,7 +36,7 @@ func faces(t *testing.T) *Faces {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &Faces{Assets: a, Words: b, Matrix: m}
+	return &Faces{Assets: a, Words: b, Can: m.Can}
 }
 
 func frame(t *testing.T, f *Faces) *httpx.Router {
@@ -47,7 +47,7 @@ func frame(t *testing.T, f *Faces) *httpx.Router {
 		return func(http.ResponseWriter, *http.Request) error { return err }
 	}
 	rt, err := httpx.New(httpx.Options{
-		Log: log, Can: f.Matrix.Can, Problem: f.Problem,
+		Log: log, Can: f.Can, Problem: f.Problem,
 		Resolve: func(_ context.Context, slug string) (*tenants.Clinic, tenants.Outcome, error) {
 			if slug != "north" {
 				return nil, tenants.Unknown, nil
