@@ -96,3 +96,13 @@ func asciiDigits(text string) string {
 func notInPhone(r rune) bool {
 	return (r < '0' || r > '9') && !isSpace(r) && !strings.ContainsRune("+().-/", r)
 }
+
+// SpacedPhone is a kept number as people read it: "+91 20 5550 1400". What is no
+// number stays as it is.
+func SpacedPhone(kept string) string {
+	number, err := phonenumbers.Parse(kept, homeRegion)
+	if err != nil {
+		return kept
+	}
+	return phonenumbers.Format(number, phonenumbers.INTERNATIONAL)
+}

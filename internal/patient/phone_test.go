@@ -88,3 +88,12 @@ func FuzzParsePhone(f *testing.F) {
 		}
 	})
 }
+
+func TestSpacedPhone(t *testing.T) {
+	t.Parallel()
+	for kept, want := range map[string]string{"+912055501400": "+91 20 5550 1400", "+919000000001": "+91 90000 00001", "+442079460958": "+44 20 7946 0958", "": "", "by hand": "by hand"} {
+		if got := patient.SpacedPhone(kept); got != want {
+			t.Errorf("%q: %q, want %q", kept, got, want)
+		}
+	}
+}

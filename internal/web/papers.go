@@ -2,7 +2,9 @@ package web
 
 import (
 	"bytes"
+	"maps"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -36,13 +38,69 @@ func (s *Site) paperRoutes() []httpx.Route {
 	return []httpx.Route{
 		row("/visits/{id}/summary", access.ConsultationView, s.summary),
 		pdf("/visits/{id}/summary.pdf", access.ConsultationView, s.summaryPDF),
+		row("/visits/{id}/tests", access.PrescriptionView, s.request),
+		pdf("/visits/{id}/tests.pdf", access.PrescriptionView, s.requestPDF),
+		row("/prescriptions/{id}/print", access.PrescriptionView, s.prescriptionPage),
+		pdf("/prescriptions/{id}/print.pdf", access.PrescriptionView, s.prescriptionPDF),
 	}
 }
 
-// pdf sends what a page would show as a PDF file.
-func (s *Site) pdf(w http.ResponseWriter, r *http.Request, c templ.Component, name string) error {
+// wish is a paper as somebody wants it: what the address says, else what the
+// patient and the clinic usually get.
+type wish struct {
+	l       *locale.Loc // of the paper
+	second  *locale.Loc // of what stands twice on it, nil for nothing
+	size    string
+	address string // of the page; with .pdf behind it, of the file
+	asked   url.Values
+}
+
+// wish reads what is asked for. lang is the patient's language, if it is known.
+func (s *Site) wish(r *http.Request, address, lang string) wish {
+	q, c := r.URL.Query(), httpx.From(r.Context()).Clinic
+	k := wish{l: s.Words.For(locale.Choose(q.Get("lang"), lang, c.Lang), c.Zone), size: paper.SizeOf(q.Get("paper")), address: address, asked: url.Values{}}
+	switch first := k.l.Lang(); {
+	case first != "en":
+		k.second = s.Words.For("en", c.Zone)
+	case locale.Choose(lang, "", c.Lang) != first:
+		k.second = s.Words.For(locale.Choose(lang, "", c.Lang), c.Zone)
+	}
+	for _, name := range []string{"paper", "head", "lang"} {
+		if v := q.Get(name); v != "" {
+			k.asked.Set(name, v)
+		}
+	}
+	return k
+}
+
+// with is the address of the paper with one thing changed, none for an empty name.
+func (k wish) with(end, name, value string) string {
+	q := maps.Clone(k.asked)
+	if name != "" {
+		q.Set(name, value)
+	}
+	if len(q) == 0 {
+		return k.address + end
+	}
+	return k.address + end + "?" + q.Encode()
+}
+
+// env is the paper's environment: the request's in the paper's language.
+func (s *Site) env(r *http.Request, k wish) ui.Env {
+	e := s.Env(r)
+	e.Loc = k.l
+	return e
+}
+
+// page sends the paper as a page.
+func (s *Site) page(w http.ResponseWriter, r *http.Request, k wish, c templ.Component) error {
+	return ui.Write(ui.With(r.Context(), s.env(r, k)), w, http.StatusOK, c)
+}
+
+// pdf sends what the page would show as a PDF file.
+func (s *Site) pdf(w http.ResponseWriter, r *http.Request, k wish, c templ.Component, name string) error {
 	var html bytes.Buffer
-	if err := c.Render(ui.With(r.Context(), s.Env(r)), &html); err != nil {
+	if err := c.Render(ui.With(r.Context(), s.env(r, k)), &html); err != nil {
 		return err
 	}
 	out, err := s.Print.PDF(r.Context(), print.Document{HTML: html.Bytes(), File: func(path string) ([]byte, string, bool) {
@@ -73,51 +131,83 @@ func fileName(parts ...string) string {
 	}, strings.Join(parts, "-")), "-")
 }
 
-// sheet is what every paper of a patient has. at is the paper's address.
-func (s *Site) sheet(r *http.Request, h clinic.Letterhead, who patient.Record, title, at, back string) paper.Sheet {
-	l, size := s.words(r), paper.SizeOf(r.URL.Query().Get("size"))
-	out := paper.Sheet{Size: size, Title: title, Head: s.head(r, h),
-		Patient: paper.Patient{Name: who.Name.Reveal(), Local: local(who.Local.Reveal()), Allergies: who.Allergies.Reveal(), NoneKnown: who.NoKnownAllergies},
-		Screen:  paper.Screen{Back: back, PDF: at + ".pdf?size=" + size}}
-	for _, f := range []string{page.SexAge(l, who.Sex, who.Birth.On(), today(r)), who.Number} {
+// sheet is what every paper of a patient has.
+func (s *Site) sheet(r *http.Request, k wish, h clinic.Letterhead, who patient.Record, title string, back ui.Button) paper.Sheet {
+	out := paper.Sheet{Size: k.size, Title: title, Head: s.head(r, k, h), Screen: s.around(r, k, back),
+		Patient: paper.Patient{Name: who.Name.Reveal(), Local: local(who.Local.Reveal()), Allergies: who.Allergies.Reveal(), NoneKnown: who.NoKnownAllergies}}
+	for _, f := range []string{page.SexAge(k.l, who.Sex, who.Birth.On(), today(r)), who.Number} {
 		if f != "" {
 			out.Patient.Facts = append(out.Patient.Facts, f)
 		}
 	}
-	for _, other := range paper.Sizes() {
-		if other != size {
-			out.Screen.Other = append(out.Screen.Other, ui.Button{Label: strings.ToUpper(other), Href: at + "?size=" + other})
-		}
+	on := "full"
+	if out.Head.Blank {
+		on = "none"
 	}
-	if err := s.Print.Available(); err != nil {
-		out.Screen.PDF, out.Screen.NoPDF = "", l.Text("error.pdf.browser", err.Error(), nil)
-	}
+	l := s.words(r)
+	letterhead := paper.Choice{Label: l.T("settings.letterhead"), Options: []paper.Option{
+		{Label: l.T("settings.letterhead_full"), Href: k.with("", "head", "full"), On: on == "full"}, {Label: l.T("settings.letterhead_none"), Href: k.with("", "head", "none"), On: on == "none"}}}
+	out.Screen.Choices = append(out.Screen.Choices, letterhead)
 	return out
 }
 
+// around is what stands around a paper on a screen, in the reader's language.
+func (s *Site) around(r *http.Request, k wish, back ui.Button) paper.Screen {
+	l := s.words(r)
+	out := paper.Screen{Lang: l.Lang(), Label: l.T("paper.around"), Back: back, Print: l.T("action.print"), Now: r.URL.Query().Get("now") == "1",
+		PDF: ui.Button{Label: l.T("paper.pdf"), Href: k.with(".pdf", "", "")}}
+	if err := s.Print.Available(); err != nil {
+		out.PDF, out.NoPDF = ui.Button{}, l.Text("error.pdf.browser", err.Error(), nil)
+	}
+	sizes, langs := paper.Choice{Label: l.T("paper.size")}, paper.Choice{Label: l.T("shell.language")}
+	for _, size := range paper.Sizes() {
+		sizes.Options = append(sizes.Options, paper.Option{Label: strings.ToUpper(size), Href: k.with("", "paper", size), On: size == k.size})
+	}
+	for _, code := range locale.Languages() {
+		langs.Options = append(langs.Options, paper.Option{Label: locale.LanguageName(code), Lang: code, Href: k.with("", "lang", code), On: code == k.l.Lang()})
+	}
+	out.Choices = []paper.Choice{langs, sizes}
+	return out
+}
+
+// usualRoom is left, in millimetres, for a head that is on the paper when the
+// clinic, which prints its own, never measured one.
+const usualRoom = 35
+
 // head is the letterhead. ?head=none and ?head=full override the clinic's way.
-func (s *Site) head(r *http.Request, h clinic.Letterhead) paper.Head {
+func (s *Site) head(r *http.Request, k wish, h clinic.Letterhead) paper.Head {
 	f := h.Facts
-	out := paper.Head{Blank: h.Blank, OffsetMM: h.OffsetMM, Clinic: f.Name, Local: local(f.LocalName), Logo: s.clinic(r).Logo, Doctor: h.Signer.Name}
-	switch r.URL.Query().Get("head") {
+	out := paper.Head{Blank: h.Blank, OffsetMM: h.OffsetMM, Clinic: f.Name, Local: local(f.LocalName), Logo: s.clinic(r).Logo, Doctor: doctorName(k.l, h.Signer.Name)}
+	switch k.asked.Get("head") {
 	case "none":
 		out.Blank = true
+		if !h.Blank && h.OffsetMM == 0 {
+			out.OffsetMM = usualRoom
+		}
 	case "full":
 		out.Blank = false
 	}
 	for _, line := range []string{
-		joined(", ", f.Address, strings.TrimSpace(f.City+" "+f.PIN)), joined(" · ", f.Phone, f.Email), f.Registration,
+		joined(", ", f.Address, strings.TrimSpace(f.City+" "+f.PIN)), joined(" · ", patient.SpacedPhone(f.Phone), f.Email), f.Registration,
 	} {
 		if line != "" {
 			out.Lines = append(out.Lines, line)
 		}
 	}
-	for _, t := range []string{h.Signer.Qualification, licence(s.words(r), h.Signer.Licence)} {
+	for _, t := range []string{h.Signer.Qualification, licence(k.l, h.Signer.Licence)} {
 		if t != "" {
 			out.Titles = append(out.Titles, t)
 		}
 	}
 	return out
+}
+
+// doctorName is a doctor's name with the title, which some write themselves.
+func doctorName(l *locale.Loc, name string) string {
+	if name == "" || strings.HasPrefix(name, "Dr") || strings.HasPrefix(name, "डॉ") {
+		return name
+	}
+	return l.T("paper.doctor", "Name", name)
 }
 
 func licence(l *locale.Loc, number string) string {
@@ -138,60 +228,79 @@ func joined(between string, parts ...string) string {
 }
 
 func (s *Site) summary(w http.ResponseWriter, r *http.Request) error {
-	sum, _, err := s.visitSummary(r)
+	sum, k, _, err := s.visitSummary(r)
 	if err != nil {
 		return err
 	}
-	return s.show(w, r, http.StatusOK, paper.SummaryPage(sum))
+	return s.page(w, r, k, paper.SummaryPage(sum))
 }
 
 func (s *Site) summaryPDF(w http.ResponseWriter, r *http.Request) error {
-	sum, name, err := s.visitSummary(r)
+	sum, k, name, err := s.visitSummary(r)
 	if err != nil {
 		return err
 	}
-	return s.pdf(w, r, paper.SummaryPage(sum), name)
+	return s.pdf(w, r, k, paper.SummaryPage(sum), name)
 }
 
 // visitSummary is the summary of the visit's finished consultation, the reader's
 // own first. Without one there is nothing to print.
-func (s *Site) visitSummary(r *http.Request) (sum paper.Summary, name string, err error) {
+func (s *Site) visitSummary(r *http.Request) (sum paper.Summary, k wish, name string, err error) {
 	id, err := pathID(r, "id")
 	if err != nil {
-		return sum, "", err
+		return sum, k, "", err
 	}
-	k, err := s.Consults.Work(r.Context(), id)
+	work, err := s.Consults.Work(r.Context(), id)
 	if err != nil {
-		return sum, "", err
+		return sum, k, "", err
 	}
-	c := finished(k)
+	c := finished(work)
 	if c == nil {
-		return sum, "", apperr.New(apperr.NotFound, "error.not_found", "This page does not exist")
+		return sum, k, "", noPaper()
 	}
 	head, err := s.Clinic.Letterhead(r.Context(), c.DoctorID)
 	if err != nil {
-		return sum, "", err
+		return sum, k, "", err
 	}
-	l, at := s.words(r), base(r).Visit(id.String(), "summary")
-	sum = paper.Summary{Sheet: s.sheet(r, head, k.Record, l.T("paper.summary", "Name", k.Record.Name.Reveal()), at, base(r).Visit(id.String(), "consultation")),
-		Complaint: c.Complaint.Reveal(), Findings: c.Findings.Reveal(), Plan: c.Plan.Reveal(), Advice: c.Advice.Reveal()}
+	at := base(r)
+	k = s.wish(r, at.Visit(id.String(), "summary"), work.Record.Language)
+	l := k.l
+	sum = paper.Summary{Sheet: s.sheet(r, k, head, work.Record, l.T("paper.summary", "Name", work.Record.Name.Reveal()), ui.Button{Label: s.words(r).T("action.back"), Href: at.Visit(id.String(), "consultation")}),
+		Vitals: paperVitals(l, work), Complaint: c.Complaint.Reveal(), Findings: c.Findings.Reveal(), Plan: c.Plan.Reveal(), Advice: c.Advice.Reveal()}
 	sum.Facts = []string{l.T("paper.summary_title"), l.DateTime(c.FinishedAt)}
-	for _, f := range vitalFacts(l, k) {
-		sum.Vitals = append(sum.Vitals, f.Label+" "+f.Value)
-	}
 	for _, x := range c.Symptoms {
 		sum.Symptoms = append(sum.Symptoms, page.Symptom(l, x))
 	}
 	for _, d := range c.Diagnoses {
 		sum.Diagnoses = append(sum.Diagnoses, paper.Diagnosis{Title: d.Title.Reveal(), Code: d.Code, Note: d.Note.Reveal()})
 	}
-	if c.FollowUpDays > 0 {
-		sum.FollowUp = l.Day(patient.DayIn(c.FinishedAt, httpx.From(r.Context()).Clinic.Zone).AddDate(0, 0, c.FollowUpDays))
-	}
+	sum.FollowUp = reviewDay(r, l, c)
 	for _, a := range c.Addenda {
 		sum.Addenda = append(sum.Addenda, paper.Addendum{When: l.DateTime(a.At), Who: a.Doctor, Text: a.Body.Reveal()})
 	}
-	return sum, fileName(k.Record.Number, c.FinishedAt.Format("2006-01-02")), nil
+	return sum, k, fileName(work.Record.Number, c.FinishedAt.Format("2006-01-02")), nil
+}
+
+// noPaper is said where there is nothing to print.
+func noPaper() error {
+	return apperr.New(apperr.NotFound, "error.not_found", "This page does not exist")
+}
+
+// paperVitals are a visit's vitals as papers name them.
+func paperVitals(l *locale.Loc, k consultation.Work) []string {
+	var out []string
+	for _, f := range vitalFacts(l, k) {
+		out = append(out, f.Label+" "+strings.ReplaceAll(f.Value, " · ", ", "))
+	}
+	return out
+}
+
+// reviewDay is when the patient shall come again, empty if nothing was said.
+func reviewDay(r *http.Request, l *locale.Loc, c *consultation.Consultation) string {
+	if c.FollowUpDays == 0 {
+		return ""
+	}
+	return l.Day(patient.DayIn(c.FinishedAt, httpx.From(r.Context()).Clinic.Zone).AddDate(0, 0, c.FollowUpDays))
 }
 
 func finished(k consultation.Work) *consultation.Consultation {

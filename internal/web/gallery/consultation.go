@@ -6,6 +6,7 @@ import (
 	"github.com/cloister-health/cloister/internal/access"
 	"github.com/cloister-health/cloister/internal/web/locale"
 	"github.com/cloister-health/cloister/internal/web/page"
+	"github.com/cloister-health/cloister/internal/web/paper"
 	"github.com/cloister-health/cloister/internal/web/ui"
 )
 
@@ -32,13 +33,20 @@ func consulting() []sample {
 					Addenda: []page.AddendumRow{{When: l.DateTime(now), Doctor: "M. Kulkarni", Body: "ECG normal"}}}},
 				Add: &page.AddendumForm{Once: "x", Errors: ui.Errors{{Name: "body", Text: l.T("error.required")}}}})
 		}},
-		{"prescription", func(l *locale.Loc) templ.Component {
-			return page.RxPaperPage(page.RxPaper{Title: l.T("rx.number", "Number", "RX-2026-00042"), Clinic: consultation(l).Shell.Clinic, ClinicLine: "12 Tilak Road, Pune 411030", Doctor: "M. Kulkarni",
-				DoctorLine: "MBBS, MD · " + l.T("rx.licence", "Number", "MMC-1001"), Number: "RX-2026-00042", When: l.DateTime(now), Patient: "Ramesh Patil", PatientBy: "M · 61 y · PT-2026-00112",
-				Allergies: "Penicillin", Corrects: l.T("rx.corrects", "Number", "RX-2026-00041", "Reason", "Dose"), Complaint: "Chest tightness", Diagnoses: []string{"I10 Essential (primary) hypertension"},
-				Lines: []page.RxPaperLine{{Name: "Amlodipine 5 mg · Tablet", Dose: "1-0-0", When: page.Food(l, "after"), Days: "30", Quantity: "30", Note: "Check the pressure at home"}},
-				Tests: []page.TestAsked{{Name: "ECG 12 lead", Stat: true}}, Advice: "Less salt", Review: l.T("rx.review", "Date", l.Date(now)), Cancel: base.At("/prescriptions/42/cancel"), Version: "2",
-				Back: ui.Button{Label: l.T("nav.my_queue"), Href: base.At("/my-queue"), Kind: "primary"}, Reason: ui.Field{ID: "cancel-reason", Name: "reason", Label: l.T("rx.cancel_reason"), Error: l.T("error.required")}})
+		{"prescription", func(l *locale.Loc) templ.Component { return paper.PrescriptionPage(prescriptionPaper(l)) }},
+		{"prescription-not-valid", func(l *locale.Loc) templ.Component {
+			p := prescriptionPaper(l)
+			p.Mark, p.Void, p.Head.Blank, p.Head.OffsetMM, p.Screen.NoPDF = l.T("paper.not_valid"), l.T("rx.replaced", "Number", "RX-2026-00043"), true, 35, l.T("error.pdf.browser")
+			return paper.PrescriptionPage(p)
+		}},
+		{"prescription-cancel", func(l *locale.Loc) templ.Component {
+			return page.RxCancelPage(page.RxCancel{Shell: shell(l, access.Doctor, "M. Kulkarni", "/my-queue", l.T("rx.cancel_question", "Number", "RX-2026-00042")), Medicines: []string{"Amlodipine 5 mg · 1-0-0"},
+				Action: base.At("/prescriptions/42/cancel"), Back: base.At("/prescriptions/42/print"), Errors: ui.Errors{{Name: "reason", Text: l.T("error.required")}},
+				Reason: ui.Field{ID: "cancel-reason", Name: "reason", Label: l.T("rx.cancel_reason"), Error: l.T("error.required")}})
+		}},
+		{"test-request", func(l *locale.Loc) templ.Component {
+			p := prescriptionPaper(l)
+			return paper.RequestPage(paper.Request{Sheet: p.Sheet, Diagnosis: p.Diagnosis, Tests: []paper.Test{{Name: "ECG 12 lead", Kind: page.TestKind(l, "ecg"), Stat: true}, {Name: "Lipid profile", Kind: page.TestKind(l, "blood"), By: l.T("tests.due", "Date", l.Date(now)), Note: "12 hours without food"}}})
 		}},
 		{"template", func(l *locale.Loc) templ.Component {
 			return page.RxFormPage(page.RxForm{Shell: shell(l, access.Doctor, "M. Kulkarni", "/templates", l.T("template.new")), Base: base, Action: base.At("/templates/new"), Once: "x", Rx: builder(l),

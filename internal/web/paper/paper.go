@@ -29,7 +29,9 @@ type Sheet struct {
 	Head    Head
 	Patient Patient
 	Facts   []string // beside the patient: number, date
-	Mark    string   // across the sheet, when it is not valid: "DRAFT – NOT VALID"
+	Mark    string   // across every page, when it is not valid: "DRAFT – NOT VALID"
+	Void    string   // why it is not valid, in a box: "Replaced by RX-2026-00872"
+	Note    string   // what it is to another paper: "Replaces RX-2026-00870: dose"
 	Foot    string   // at the end of the last page
 	Screen  Screen
 }
@@ -55,10 +57,28 @@ type Patient struct {
 	NoneKnown bool     // it is known that there are none
 }
 
-// Screen is what stands around the paper on a screen.
+// Screen is what stands around the paper on a screen, in the language of who
+// sits there, which may not be the paper's.
 type Screen struct {
-	Back  string
-	PDF   string      // address of the same as PDF
-	NoPDF string      // why there is none, instead
-	Other []ui.Button // other sizes
+	Lang    string
+	Label   string // of the whole, for screen readers
+	Back    ui.Button
+	Links   []ui.Button // what else may be done
+	Print   string      // label of the button that prints
+	PDF     ui.Button   // the same as PDF
+	NoPDF   string      // why there is none, instead
+	Choices []Choice
+	Now     bool // print as soon as the page is shown
+}
+
+// Choice is a way to have the paper otherwise: its size, its head, its language.
+type Choice struct {
+	Label   string
+	Options []Option
+}
+
+// Option is one of them; the present one is On.
+type Option struct {
+	Label, Href, Lang string
+	On                bool
 }

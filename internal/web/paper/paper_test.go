@@ -80,7 +80,7 @@ func sheet(size string) paper.Sheet {
 			Lines: []string{"14 Karve Road, Pune 411004 · 020 2545 0000"}, Doctor: "Dr. Meera Kulkarni", Titles: []string{"MBBS, MD (Medicine)", "Reg. MMC 2009/1234"}},
 		Patient: paper.Patient{Name: "Ramesh Patil", Local: ui.Words{Text: "रमेश पाटील", Lang: "mr"}, Facts: []string{"M · 61 y", "PT-2026-00112"}, Allergies: "Penicillin"},
 		Facts:   []string{"RX-2026-00871", "23 Nov 2026, 10:58 AM"}, Foot: "Dose order: morning–afternoon–night",
-		Screen: paper.Screen{Back: "/clinic/northside/queue"}}
+		Screen: paper.Screen{Lang: "en", Label: "Around", Back: ui.Button{Label: "Queue", Href: "/clinic/northside/queue"}}}
 }
 
 func prescription(size string, lines int) paper.Prescription {

@@ -214,7 +214,7 @@ func SummaryPage(s Summary) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = signature(s.Head.Doctor).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = signature(s.Head).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -377,7 +377,7 @@
   if (banner) addEventListener("scroll", () => banner.classList.toggle("is-small", scrollY > 60), { passive: true });
 
   // First paint: a refused form, or what the page asks to be focused.
-  const first = $(".error-summary") || $("main [data-focus]");
+  const first = $(".error-summary") || $(":is(main, .around) [data-focus]");
   if (first && !first.closest("dialog")) enter(first);
   const button = $("[data-print-button]");
   if (button) button.hidden = false;
