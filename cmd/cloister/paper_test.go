@@ -2,7 +2,12 @@ package main
 
 import (
 	"bytes"
+	"fmt"
+	"math"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -83,6 +88,40 @@ func TestPrescriptionThatIsNotValid(t *testing.T) {
 	wantRedirect(t, s.send("GET", seededRx+"/cancel", access.Doctor, nil, false), "/clinic/alpha"+at)
 }
 
+func TestSlipOnPaper(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	at := "/visits/" + testkit.Alpha.ID.String() + "/slip"
+	want(t, s.get(at), 200, []string{at + ".pdf?w=80", "58 mm"})
+	for width, box := range map[string]string{"80": "226.8 x 255.1", "58": "164.4 x 226.8"} {
+		name := filepath.Join(t.TempDir(), "slip.pdf")
+		if err := os.WriteFile(name, s.get(at+".pdf?w="+width).Body.Bytes(), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		info, err := exec.Command("pdfinfo", name).CombinedOutput()
+		if size := regexp.MustCompile(`Page size: +([0-9.]+) x ([0-9.]+)`).FindSubmatch(info); err != nil || size == nil || near(string(size[1])+" x "+string(size[2]), box) > 1 || !strings.Contains(string(info), "Pages:           1") {
+			t.Errorf("%s mm: %v %s", width, err, info)
+		}
+		text := s.pdfText(t, at+".pdf?w="+width)
+		for _, has := range []string{"Alpha Clinic", "Token", "Only"} {
+			if !strings.Contains(text, has) {
+				t.Errorf("%s mm lacks %q:\n%s", width, has, text)
+			}
+		}
+		if strings.Contains(text, "PDF") || strings.Contains(text, "58 mm") {
+			t.Errorf("%s mm has the screen's buttons:\n%s", width, text)
+		}
+	}
+}
+
+// near is by how many points the sizes of two papers differ.
+func near(a, b string) float64 {
+	var x, y [2]float64
+	_, _ = fmt.Sscanf(a, "%f x %f", &x[0], &x[1])
+	_, _ = fmt.Sscanf(b, "%f x %f", &y[0], &y[1])
+	return math.Abs(x[0]-y[0]) + math.Abs(x[1]-y[1])
+}
+
 func TestTestRequestOnPaper(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -125,5 +164,8 @@ func TestPaperWithoutChromium(t *testing.T) {
 	want(t, s.get(seededRx+"/print.pdf"), 503, []string{"apt-get install chromium"})
 	tests := "/visits/" + testkit.Visit.String() + "/tests"
 	want(t, s.get(tests), 200, []string{"Malaria parasite smear", "apt-get install chromium"}, "tests.pdf")
+	slip := "/visits/" + testkit.Alpha.ID.String() + "/slip"
+	want(t, s.get(slip), 200, []string{"apt-get install chromium"}, "slip.pdf")
+	want(t, s.get(slip+".pdf"), 503, []string{"apt-get install chromium"})
 	want(t, s.get(tests+".pdf"), 503, []string{"apt-get install chromium"})
 }

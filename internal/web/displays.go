@@ -206,11 +206,8 @@ func (s *Site) place(w http.ResponseWriter, r *http.Request) error {
 // placeQR is the picture on a slip that leads to the place. It is drawn for
 // every well-formed key: it tells nothing that the asker didn't bring.
 func (s *Site) placeQR(w http.ResponseWriter, r *http.Request) error {
-	key := mux.Vars(r)["key"]
-	if len(key) > 100 {
-		return apperr.New(apperr.NotFound, "error.not_found", "This page does not exist")
-	}
-	png, err := qrcode.Encode(origin(r)+base(r).At("/place/"+key), qrcode.Medium, 192)
+	link := strings.TrimSuffix(r.URL.Path, "/qr.png")
+	png, err := qrPicture(r, link)
 	if err != nil {
 		return err
 	}
@@ -219,4 +216,16 @@ func (s *Site) placeQR(w http.ResponseWriter, r *http.Request) error {
 	h.Set("Cache-Control", "private, max-age="+strconv.Itoa(int(time.Hour/time.Second)))
 	_, err = w.Write(png)
 	return err
+}
+
+// longestLink is the path of a link that a picture may hold; the service makes
+// none that is longer.
+const longestLink = 200
+
+// qrPicture draws a link of the service.
+func qrPicture(r *http.Request, link string) ([]byte, error) {
+	if len(link) > longestLink {
+		return nil, apperr.New(apperr.NotFound, "error.not_found", "This page does not exist")
+	}
+	return qrcode.Encode(origin(r)+link, qrcode.Medium, 192)
 }

@@ -38,6 +38,8 @@ func (s *Site) paperRoutes() []httpx.Route {
 	return []httpx.Route{
 		row("/visits/{id}/summary", access.ConsultationView, s.summary),
 		pdf("/visits/{id}/summary.pdf", access.ConsultationView, s.summaryPDF),
+		row("/visits/{id}/slip", access.QueueView, s.slip),
+		pdf("/visits/{id}/slip.pdf", access.QueueView, s.slipPDF),
 		row("/visits/{id}/tests", access.PrescriptionView, s.request),
 		pdf("/visits/{id}/tests.pdf", access.PrescriptionView, s.requestPDF),
 		row("/prescriptions/{id}/print", access.PrescriptionView, s.prescriptionPage),
@@ -97,19 +99,13 @@ func (s *Site) page(w http.ResponseWriter, r *http.Request, k wish, c templ.Comp
 	return ui.Write(ui.With(r.Context(), s.env(r, k)), w, http.StatusOK, c)
 }
 
-// pdf sends what the page would show as a PDF file.
-func (s *Site) pdf(w http.ResponseWriter, r *http.Request, k wish, c templ.Component, name string) error {
+// pdf sends what a page would show as a PDF file.
+func (s *Site) pdf(w http.ResponseWriter, r *http.Request, e ui.Env, c templ.Component, name string) error {
 	var html bytes.Buffer
-	if err := c.Render(ui.With(r.Context(), s.env(r, k)), &html); err != nil {
+	if err := c.Render(ui.With(r.Context(), e), &html); err != nil {
 		return err
 	}
-	out, err := s.Print.PDF(r.Context(), print.Document{HTML: html.Bytes(), File: func(path string) ([]byte, string, bool) {
-		if path != base(r).At("/logo") {
-			return s.Assets.File(path)
-		}
-		logo, err := s.Clinic.Logo(r.Context(), httpx.From(r.Context()).Clinic)
-		return logo, "image/png", err == nil
-	}})
+	out, err := s.Print.PDF(r.Context(), print.Document{HTML: html.Bytes(), File: s.file(r)})
 	if err != nil {
 		return err
 	}
@@ -119,6 +115,23 @@ func (s *Site) pdf(w http.ResponseWriter, r *http.Request, k wish, c templ.Compo
 	h.Set("Content-Length", strconv.Itoa(len(out)))
 	_, err = w.Write(out)
 	return err
+}
+
+// file gives the files that a paper names: the service's own, the clinic's logo
+// and the pictures that lead from paper to the web.
+func (s *Site) file(r *http.Request) func(path string) ([]byte, string, bool) {
+	at, c := base(r), httpx.From(r.Context()).Clinic
+	return func(path string) ([]byte, string, bool) {
+		if link, ok := strings.CutSuffix(path, "/qr.png"); ok && strings.HasPrefix(link, at.At("/place/")) {
+			png, err := qrPicture(r, link)
+			return png, "image/png", err == nil
+		}
+		if path == at.At("/logo") {
+			logo, err := s.Clinic.Logo(r.Context(), c)
+			return logo, "image/png", err == nil
+		}
+		return s.Assets.File(path)
+	}
 }
 
 // fileName is made of letters, digits and hyphens that stand in any file system.
@@ -240,7 +253,7 @@ func (s *Site) summaryPDF(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.pdf(w, r, k, paper.SummaryPage(sum), name)
+	return s.pdf(w, r, s.env(r, k), paper.SummaryPage(sum), name)
 }
 
 // visitSummary is the summary of the visit's finished consultation, the reader's

@@ -36,7 +36,6 @@ func (s *Site) queueRoutes() []httpx.Route {
 		{Method: http.MethodPost, Path: at + "/visits/{id}/transfer", Gate: httpx.Capable, Capability: access.QueueArrange, Handler: s.transfer},
 		{Method: http.MethodPost, Path: at + "/visits/{id}/priority", Gate: httpx.Capable, Capability: access.QueueArrange, Handler: s.priority},
 		{Method: http.MethodPost, Path: at + "/visits/{id}/undo", Gate: httpx.Capable, Capability: access.QueueMove, Handler: s.undo},
-		{Method: http.MethodGet, Path: at + "/visits/{id}/slip", Gate: httpx.Capable, Capability: access.QueueView, Handler: s.slip},
 		{Method: http.MethodGet, Path: at + "/slips/last", Gate: httpx.Capable, Capability: access.CheckIn, Handler: s.lastSlip},
 	}
 	for name, to := range moves {

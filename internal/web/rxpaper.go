@@ -34,7 +34,7 @@ func (s *Site) prescriptionPDF(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.pdf(w, r, k, paper.PrescriptionPage(p), name)
+	return s.pdf(w, r, s.env(r, k), paper.PrescriptionPage(p), name)
 }
 
 // prescription is a prescription on paper, with what the doctor found at the
@@ -241,7 +241,7 @@ func (s *Site) requestPDF(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.pdf(w, r, k, paper.RequestPage(p), name)
+	return s.pdf(w, r, s.env(r, k), paper.RequestPage(p), name)
 }
 
 // testRequest is the form with a visit's tests. It is signed by who asked for

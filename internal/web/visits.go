@@ -153,59 +153,6 @@ func (s *Site) actions(r *http.Request, v visit.Row, query string) []ui.Post {
 	return out
 }
 
-func (s *Site) slip(w http.ResponseWriter, r *http.Request) error {
-	id, err := pathID(r, "id")
-	if err != nil {
-		return err
-	}
-	slip, err := s.Visits.Slip(r.Context(), id)
-	if err != nil {
-		return err
-	}
-	return s.show(w, r, http.StatusOK, page.SlipPage(s.paper(r, slip, r.URL.Query().Get("w"))))
-}
-
-// paper is a slip ready to be printed; width is 58 or 80, else the clinic's.
-func (s *Site) paper(r *http.Request, v visit.Slip, width string) page.Slip {
-	l, at := s.words(r), base(r)
-	narrow := v.WidthMM == 58
-	if width == "58" || width == "80" {
-		narrow = width == "58"
-	}
-	other := "58"
-	if narrow {
-		other = "80"
-	}
-	out := page.Slip{Clinic: s.clinic(r), Narrow: narrow, Token: v.Token, Place: place(l, v.Line), Who: shortName(v.Name.Reveal()), When: l.DateTime(v.Arrived),
-		Back: at.At("/queue"), Other: at.Visit(v.Visit.String(), "slip") + "?w=" + other, Follow: at.At("/place/" + v.Place + "/qr.png"), Printed: r.URL.Query().Get("print") == "1"}
-	if v.State == visit.Waiting {
-		out.Wait = page.Ahead(l, v.Ahead, v.Wait)
-	}
-	if l.Lang() == "en" {
-		out.Local = ui.Words{Text: "टोकन", Lang: "mr"}
-	}
-	return out
-}
-
-// shortName is the first name and the initial of the last: enough to tell whose
-// slip it is, and no more.
-func shortName(full string) string {
-	words := strings.Fields(full)
-	if len(words) < 2 {
-		return full
-	}
-	last := []rune(words[len(words)-1])
-	return words[0] + " " + string(last[0]) + "."
-}
-
-func (s *Site) lastSlip(w http.ResponseWriter, r *http.Request) error {
-	id, err := s.Visits.LastOfMine(r.Context())
-	if err != nil {
-		return err
-	}
-	return httpx.Redirect(w, r, base(r).Visit(id.String(), "slip"))
-}
-
 // myQueue is the doctor's own line.
 func (s *Site) myQueue(w http.ResponseWriter, r *http.Request) error {
 	if httpx.Fragment(r) {

@@ -171,7 +171,7 @@ func display(l *locale.Loc) page.Display {
 func slip(l *locale.Loc) page.Slip {
 	return page.Slip{
 		Clinic: northside(), Token: "A-015", Place: "Dr. Kulkarni · Room 2", Wait: page.Ahead(l, 3, 25*time.Minute), Who: "Ramesh P.", When: l.DateTime(now),
-		Local: mr("टोकन"), Back: base.At("/queue"), Other: Root + "/slip-58",
+		Local: mr("टोकन"), Back: base.At("/queue"), Other: Root + "/slip-58", PDF: base.Visit("15", "slip.pdf"),
 	}
 }
 
