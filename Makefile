@@ -35,7 +35,7 @@ build: assets ## Build bin/cloister
 .PHONY: test
 test: build postgres browser ## Run every test, in browsers too
 	@[ -n "$(RACE)" ] || echo "make test: no C compiler, so no race detector"
-	$(GO) test $(RACE) -shuffle=on -timeout 40m $(TESTFLAGS) ./...
+	$(GO) test $(RACE) -shuffle=on -timeout 20m $(TESTFLAGS) ./...
 
 .PHONY: bench
 bench: assets ## Measure the walls, the pool and the pages; BENCH="--quick" for a short run

@@ -9,12 +9,25 @@ import (
 	"github.com/cloister-health/cloister/internal/testkit/browser"
 )
 
-// TestBrowser runs the whole service with its demo clinics on a database of its
-// own and uses it in Chromium as reception, doctors, a waiting room's screen,
-// an admin and an operator do. Each visitor comes from an address of their own,
-// which is why the test's address is trusted to say so.
+// TestBrowser uses the service in Chromium as reception, doctors and a waiting
+// room's screen do.
 func TestBrowser(t *testing.T) {
 	t.Parallel()
+	inBrowser(t, "desk.test.mjs", "display.test.mjs", "print.test.mjs", "consultation.test.mjs", "prescription.test.mjs", "appointments.test.mjs", "documents.test.mjs")
+}
+
+// TestScreens looks at every screen, also an admin's and an operator's. Its
+// service is its own, so that it can look while the other one is used.
+func TestScreens(t *testing.T) {
+	t.Parallel()
+	inBrowser(t, "screens.test.mjs")
+}
+
+// inBrowser runs scripts against the whole service with its demo clinics on a
+// database of its own. Each visitor comes from an address of their own, which is
+// why the test's address is trusted to say so.
+func inBrowser(t *testing.T, scripts ...string) {
+	t.Helper()
 	db := testkit.New(t)
 	// The test world's operator has no password; the demo makes one who has.
 	if _, err := testkit.Conn(t, db.Admin).Exec(t.Context(), "delete from platform.operators where email = $1", demo.OperatorEmail); err != nil {
@@ -30,7 +43,6 @@ func TestBrowser(t *testing.T) {
 		}
 	})
 	base := p.out.await(t, `Cloister is ready: (\S+)`)
-	browser.Run(t, []string{"CLOISTER_URL=" + base, "CLOISTER_PASSWORD=" + demo.Password, "CLOISTER_OPERATOR=" + demo.OperatorEmail},
-		"desk.test.mjs", "display.test.mjs", "print.test.mjs", "screens.test.mjs", "consultation.test.mjs", "prescription.test.mjs", "appointments.test.mjs", "documents.test.mjs")
+	browser.Run(t, []string{"CLOISTER_URL=" + base, "CLOISTER_PASSWORD=" + demo.Password, "CLOISTER_OPERATOR=" + demo.OperatorEmail}, scripts...)
 	p.end(t)
 }

@@ -105,6 +105,9 @@ func (s *Site) queue(w http.ResponseWriter, r *http.Request) error {
 		form := s.registerForm(r, b.Lines)
 		p.Register = &form
 	}
+	if r.URL.Query().Get("slip") == "none" {
+		p.Say = l.T("queue.no_slip")
+	}
 	return s.show(w, r, http.StatusOK, page.QueuePage(p))
 }
 

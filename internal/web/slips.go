@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/cloister-health/cloister/internal/apperr"
 	"github.com/cloister-health/cloister/internal/httpx"
 	"github.com/cloister-health/cloister/internal/visit"
 	"github.com/cloister-health/cloister/internal/web/page"
@@ -80,6 +81,9 @@ func shortName(full string) string {
 
 func (s *Site) lastSlip(w http.ResponseWriter, r *http.Request) error {
 	id, err := s.Visits.LastOfMine(r.Context())
+	if apperr.Is(err, apperr.NotFound) {
+		return httpx.Redirect(w, r, base(r).Query("/queue", "slip", "none"))
+	}
 	if err != nil {
 		return err
 	}

@@ -54,7 +54,7 @@ const screens = {
     ["link that is over", clinic + "/password/abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQ", null, missing],
   ],
   desk: [
-    ["queue", "/queue"], ["queue, of one state", "/queue?state=done"], ["queue, nothing matches", "/queue?state=cancelled&doctor=00000000-0000-0000-0000-000000000000"],
+    ["queue", "/queue"], ["queue, no slip to print", "/slips/last"], ["queue, of one state", "/queue?state=done"], ["queue, nothing matches", "/queue?state=cancelled&doctor=00000000-0000-0000-0000-000000000000"],
     ["register", "/register"], ["register refused", "/register", send({ phone: "98", name: "" })],
     ["search", "/queue", async (page) => {
       await page.evaluate(() => document.activeElement.blur()); // in a field a slash is a letter
