@@ -40,19 +40,26 @@ func newImport(env []string) *cobra.Command {
 		Short: "Import the SQLite file of the older single-clinic system",
 		Long: `Import the SQLite file of the older single-clinic system into one clinic.
 
+Taken over are staff, patients, visits, prescriptions with their medicines,
+tests, notes and vitals, the lists of medicines and tests, templates, and the
+report files in the media folder, which are checked by their content and
+encrypted. What can't be read for certain is kept as it was written. Admissions
+and treatment entries wait for a later version.
+
 The file is opened read-only and checked before anything else. Everything is
-written in one transaction; a second run finds what is there and writes
-nothing. No password is taken over: staff get invitations, which are made and,
-with --send, mailed; run the command again with --send to mail those that wait.
-Every row of the file is accounted for in the reconciliation, by
-table, rule and row id; it holds no value of a row.`,
+written in one transaction: an import that is stopped leaves nothing, and a
+second run finds what is there and writes nothing. No password is taken over:
+staff get invitations, which are made and, with --send, mailed; run the command
+again with --send to mail those that wait. Every row of the file is accounted
+for in the reconciliation, by table, rule and row id; it holds no value of a
+row. With --dry-run nothing is written and the reconciliation is the same.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return importLegacy(cmd, env, f, args[0])
 		},
 	}
 	cmd.Flags().StringVar(&f.clinic, "clinic", "", "slug of the clinic to import into (required)")
-	cmd.Flags().StringVar(&f.media, "media", "", "media folder of the older system, for the logo")
+	cmd.Flags().StringVar(&f.media, "media", "", "media folder of the older system: its report files and the logo")
 	cmd.Flags().StringVar(&f.report, "report", "", "write the reconciliation as JSON to this file")
 	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "do everything and undo it; the report is the same")
 	cmd.Flags().BoolVar(&f.send, "send", false, "mail the imported staff their invitations, those of earlier runs too")
@@ -71,7 +78,7 @@ func importLegacy(cmd *cobra.Command, env []string, f importFlags, path string) 
 	if err != nil {
 		return err
 	}
-	plan, err := legacy.PlanOf(file, time.Now())
+	plan, err := legacy.PlanOf(ctx, file, f.media, time.Now())
 	if err != nil {
 		return err
 	}
@@ -107,8 +114,13 @@ func importLegacy(cmd *cobra.Command, env []string, f importFlags, path string) 
 		return err
 	}
 	defer people.Close()
+	store, err := c.openFiles(ctx)
+	if err != nil {
+		return err
+	}
+	defer store.Close() //nolint:errcheck // nothing is being written any more
 	told := progress(cmd.ErrOrStderr())
-	report, err := legacy.Import(ctx, db, clinic, plan, legacy.Options{Media: f.media, DryRun: f.dryRun, Progress: told})
+	report, err := legacy.Import(ctx, db, clinic, plan, legacy.Options{DryRun: f.dryRun, Progress: told, Store: store, Keys: keys.NewRing(m, nil)})
 	if err != nil {
 		return err
 	}
@@ -190,7 +202,7 @@ func progress(stderr io.Writer) func(what string, n, of int) {
 	last := ""
 	return func(what string, n, of int) {
 		if what != last {
-			bar = progressbar.NewOptions(of, progressbar.OptionSetWriter(terminal), progressbar.OptionSetDescription(fmt.Sprintf("%-8s", what)),
+			bar = progressbar.NewOptions(of, progressbar.OptionSetWriter(terminal), progressbar.OptionSetDescription(fmt.Sprintf("%-13s", what)),
 				progressbar.OptionShowCount(), progressbar.OptionClearOnFinish())
 			last = what
 		}

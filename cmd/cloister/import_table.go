@@ -48,6 +48,7 @@ func printReconciliation(out io.Writer, file string, r legacy.Report) error {
 		printKinds(w, part.title, r, part.rows)
 	}
 	printSettings(w, r.Settings)
+	printBeside(w, r)
 	fmt.Fprintf(w, "\nInvitations\t%d of staff with a mail address, %d without, %d of patients\nPasswords\t%d imported\n",
 		r.Result.InvitesReady, r.Result.InvitesWaiting, r.Result.LoginsToInvite, r.Result.Passwords)
 	switch l := r.Letters; {
@@ -59,6 +60,28 @@ func printReconciliation(out io.Writer, file string, r legacy.Report) error {
 		fmt.Fprintf(w, "Letters\t%d sent, none waits\n", l.Sent)
 	}
 	return w.Flush()
+}
+
+// printBeside says what was made that no row stands for, and which files of the
+// media folder no row names.
+func printBeside(w io.Writer, r legacy.Report) {
+	m := r.Made
+	fmt.Fprintf(w, "\nMade\t%d visits for prescriptions of days without one, %d starter medicines put out of use\n", m.Visits, m.StartersRetired)
+	if m.MedicinesListed+m.TestsListed > 0 {
+		fmt.Fprintf(w, "Listed before\t%d medicines, %d tests: the clinic's own entries stay as they are\n", m.MedicinesListed, m.TestsListed)
+	}
+	if r.Files.Unlooked {
+		fmt.Fprintln(w, "Files\tnot looked at as a whole")
+		return
+	}
+	fmt.Fprintf(w, "Files\t%d in the media folder, %d of them named by a row\n", r.Files.OnDisk, r.Files.Named)
+	for i, name := range r.Files.NoRow {
+		if i == shownIDs {
+			fmt.Fprintf(w, "Named by no row\t… %d more, see --json\n", len(r.Files.NoRow)-i)
+			break
+		}
+		fmt.Fprintf(w, "Named by no row\t%s\n", name)
+	}
 }
 
 // printKinds lists what the rules of one class did, table by table.

@@ -26,6 +26,11 @@ alter table prescription_templates
   add column description text not null default '' check (length(description) <= 500),
   add column active boolean not null default true;
 
+-- A diagnosis was free text of any length; an index holds no such text.
+alter table diagnoses drop constraint diagnoses_title_check, add constraint diagnoses_title_check check (btrim(title) <> '' and length(title) <= 4000);
+drop index diagnoses_once;
+create unique index diagnoses_once on diagnoses (consultation_id, code, md5(lower(title))) where not withdrawn;
+
 alter table identifiers
   drop constraint identifiers_entity_check,
   add constraint identifiers_entity_check check (entity in ('clinic', 'users', 'profiles', 'patients', 'visits', 'departments', 'formulary', 'test_catalogue',
@@ -41,6 +46,9 @@ select platform.protect('formulary',
   '{"clinic_admin": "S I U", "doctor": "S I U", "nurse": "S", "receptionist": "S", "lab_technician": "S", "jobs": "S I"}');
 alter table identifiers drop constraint identifiers_entity_check,
   add constraint identifiers_entity_check check (entity in ('clinic', 'users', 'profiles', 'patients', 'visits', 'departments'));
+drop index diagnoses_once;
+create unique index diagnoses_once on diagnoses (consultation_id, code, lower(title)) where not withdrawn;
+alter table diagnoses drop constraint diagnoses_title_check, add constraint diagnoses_title_check check (btrim(title) <> '' and length(title) <= 300);
 alter table prescription_templates drop column active, drop column description;
 alter table test_requests drop column result;
 alter table vitals drop constraint vitals_some, drop constraint vitals_sugar, drop constraint vitals_sugar_kind_check, drop column note,

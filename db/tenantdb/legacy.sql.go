@@ -147,6 +147,29 @@ func (q *Queries) InsertIdentifier(ctx context.Context, arg InsertIdentifierPara
 	return err
 }
 
+const insertImportedAddendum = `-- name: InsertImportedAddendum :exec
+insert into addenda (id, consultation_id, patient_id, doctor_id, body, written_at) values ($1, $2, $2, $3, $4, $5)
+`
+
+type InsertImportedAddendumParams struct {
+	ID             uuid.UUID
+	ConsultationID uuid.UUID
+	DoctorID       uuid.UUID
+	Body           phi.Text
+	WrittenAt      time.Time
+}
+
+func (q *Queries) InsertImportedAddendum(ctx context.Context, arg InsertImportedAddendumParams) error {
+	_, err := q.db.Exec(ctx, insertImportedAddendum,
+		arg.ID,
+		arg.ConsultationID,
+		arg.DoctorID,
+		arg.Body,
+		arg.WrittenAt,
+	)
+	return err
+}
+
 const insertImportedConsultation = `-- name: InsertImportedConsultation :exec
 insert into consultations (id, visit_id, patient_id, doctor_id, complaint, findings, plan, advice, state, started_at, finished_at, updated_at)
 values ($1, $2, $2, $3, $4, $5, $6, $7, 'finished', $8, $9, $9)
@@ -668,6 +691,37 @@ func (q *Queries) InsertImportedVitals(ctx context.Context, arg InsertImportedVi
 	return err
 }
 
+const listConsultationsForImport = `-- name: ListConsultationsForImport :many
+select c.id, c.visit_id, c.doctor_id from consultations c
+where exists (select from prescriptions p where p.visit_id = c.visit_id and p.old_number <> '')
+`
+
+type ListConsultationsForImportRow struct {
+	ID       uuid.UUID
+	VisitID  uuid.UUID
+	DoctorID uuid.UUID
+}
+
+func (q *Queries) ListConsultationsForImport(ctx context.Context) ([]ListConsultationsForImportRow, error) {
+	rows, err := q.db.Query(ctx, listConsultationsForImport)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListConsultationsForImportRow{}
+	for rows.Next() {
+		var i ListConsultationsForImportRow
+		if err := rows.Scan(&i.ID, &i.VisitID, &i.DoctorID); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listConsultedVisitsForImport = `-- name: ListConsultedVisitsForImport :many
 select distinct visit_id from consultations
 `
@@ -794,6 +848,75 @@ func (q *Queries) ListMedicinesForImport(ctx context.Context) ([]ListMedicinesFo
 	return items, nil
 }
 
+const listPrescriptionsForImport = `-- name: ListPrescriptionsForImport :many
+select p.id, p.visit_id, p.doctor_id, coalesce((select max(l.position) from prescription_lines l where l.prescription_id = p.id), 0)::smallint as last_position
+from prescriptions p
+where p.old_number <> ''
+`
+
+type ListPrescriptionsForImportRow struct {
+	ID           uuid.UUID
+	VisitID      uuid.UUID
+	DoctorID     uuid.UUID
+	LastPosition int16
+}
+
+// What earlier runs brought over and rows of a later copy of the file may join.
+func (q *Queries) ListPrescriptionsForImport(ctx context.Context) ([]ListPrescriptionsForImportRow, error) {
+	rows, err := q.db.Query(ctx, listPrescriptionsForImport)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListPrescriptionsForImportRow{}
+	for rows.Next() {
+		var i ListPrescriptionsForImportRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.VisitID,
+			&i.DoctorID,
+			&i.LastPosition,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listRequestedNamesForImport = `-- name: ListRequestedNamesForImport :many
+select t.visit_id, lower(t.name)::text as name from test_requests t
+where t.state <> 'cancelled' and exists (select from prescriptions p where p.visit_id = t.visit_id and p.old_number <> '')
+`
+
+type ListRequestedNamesForImportRow struct {
+	VisitID uuid.UUID
+	Name    string
+}
+
+func (q *Queries) ListRequestedNamesForImport(ctx context.Context) ([]ListRequestedNamesForImportRow, error) {
+	rows, err := q.db.Query(ctx, listRequestedNamesForImport)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListRequestedNamesForImportRow{}
+	for rows.Next() {
+		var i ListRequestedNamesForImportRow
+		if err := rows.Scan(&i.VisitID, &i.Name); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listSourceKeys = `-- name: ListSourceKeys :many
 select value, record_id, facts from identifiers where system = 'legacy.row'
 `
@@ -854,7 +977,7 @@ func (q *Queries) ListTemplateNamesForImport(ctx context.Context) ([]ListTemplat
 }
 
 const listTestsForImport = `-- name: ListTestsForImport :many
-select id, name, code from test_catalogue
+select id, name, code from test_catalogue order by id
 `
 
 type ListTestsForImportRow struct {

@@ -33,7 +33,7 @@ func BenchmarkImport(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				plan, err := legacy.PlanOf(file, importDay)
+				plan, err := legacy.PlanOf(b.Context(), file, "", importDay)
 				if err != nil {
 					b.Fatal(err)
 				}

@@ -36,6 +36,14 @@ func (b *book) say(k Kind, id int64) {
 	}
 }
 
+// unsay takes back that a rule kept a row out.
+func (b *book) unsay(k Kind, id int64) {
+	if b.said[k][id] {
+		delete(b.said[k], id)
+		delete(b.gone, id)
+	}
+}
+
 func (b *book) live(id int64) bool { return !b.gone[id] }
 
 // IDs are row ids; All stands for every row that could have been meant.

@@ -1,6 +1,9 @@
 package legacy
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // OddPatient plans a file of one patient and one visit whose parsed columns hold
 // what a test likes.
@@ -32,7 +35,7 @@ func OddPatient(phone, name, stamp, day string, age int64, weight float64) *Plan
 		"weight": weight, "gender": name,
 	})
 	put("hospital_patientvisit", map[string]any{"check_in_date": stamp, "purpose": name, "status": "cancelled", "notes": name})
-	plan, err := PlanOf(f, time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC))
+	plan, err := PlanOf(context.Background(), f, "", time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC))
 	if err != nil {
 		panic(err) // the file has one clinic
 	}

@@ -58,7 +58,7 @@ func FuzzRead(f *testing.F) {
 		sameFolder(t, before, looked(t, folder))
 		var plan *legacy.Plan
 		if err == nil {
-			plan, err = legacy.PlanOf(file, importDay)
+			plan, err = legacy.PlanOf(t.Context(), file, "", importDay)
 		}
 		if err != nil {
 			if wrong := (*legacy.FileError)(nil); !errors.As(err, &wrong) {

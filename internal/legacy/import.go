@@ -12,6 +12,8 @@ import (
 	"github.com/cloister-health/cloister/db/tenantdb"
 	"github.com/cloister-health/cloister/internal/access"
 	"github.com/cloister-health/cloister/internal/apperr"
+	"github.com/cloister-health/cloister/internal/files"
+	"github.com/cloister-health/cloister/internal/keys"
 	"github.com/cloister-health/cloister/tenants"
 )
 
@@ -24,9 +26,10 @@ const (
 
 // Options say how to import.
 type Options struct {
-	Media    string                       // folder of the older system's files; empty: no logo
 	DryRun   bool                         // do everything, and then undo it
 	Progress func(what string, n, of int) // may be nil
+	Store    *files.Store                 // where documents go; nil only for a plan without any
+	Keys     *keys.Ring                   // opens the clinic's keyset, under which they are encrypted
 }
 
 func importer() tenants.Actor {
@@ -51,10 +54,12 @@ func Import(ctx context.Context, db *tenants.DB, clinic *tenants.Clinic, p *Plan
 		Clinic: clinic, Actor: actor, RequestID: "import-" + p.File.SHA256[:min(16, len(p.File.SHA256))], Reason: "import of the older system's file",
 	})
 	var report Report
+	var stored []uuid.UUID // files of documents whose rows aren't committed yet
 	err := tenants.Write(ctx, db, func(ctx context.Context, tx *tenants.Tx) error {
 		w := &writer{
 			tx: tx, q: tx.Q(), plan: p, options: o, books: copyBooks(p.books), by: CreatedBy(),
-			users: map[int64]uuid.UUID{}, patients: map[int64]uuid.UUID{},
+			users: map[int64]uuid.UUID{}, patients: map[int64]uuid.UUID{}, visits: map[int64]uuid.UUID{},
+			tests: map[int64]tenantdb.ListTestsForImportRow{}, rx: map[int64]*writtenRx{}, stored: &stored,
 		}
 		if err := w.run(ctx); err != nil {
 			return err
@@ -71,6 +76,7 @@ func Import(ctx context.Context, db *tenants.DB, clinic *tenants.Clinic, p *Plan
 		return nil
 	})
 	if err != nil && (!o.DryRun || !errors.Is(err, errDryRun)) {
+		o.discard(ctx, db, clinic, stored)
 		return Report{}, explain(err)
 	}
 	return report, nil
@@ -88,6 +94,16 @@ type writer struct {
 	patients map[int64]uuid.UUID
 	settings Settings
 	by       string
+
+	visits    map[int64]uuid.UUID
+	tests     map[int64]tenantdb.ListTestsForImportRow // of the test list, by the older id
+	medicines map[string]string                        // generic names of the medicine list, see knownMedicines
+	rx        map[int64]*writtenRx
+	notesOf   map[int64]*Notes
+	nobody    uuid.UUID // who stands for those that the file doesn't name
+	oldVisits uuid.UUID // the department of old visits
+	made      Made
+	stored    *[]uuid.UUID
 }
 
 // run writes in the order in which rows refer to each other.
@@ -103,7 +119,9 @@ func (w *writer) run(ctx context.Context) error {
 		do   func(context.Context) error
 	}{
 		{"clinic", w.clinic}, {"stores", w.stores}, {"staff", w.staff}, {"profiles", w.profiles}, {"patients", w.writePatients},
-		{"logins", w.logins}, {"visits", w.visits},
+		{"logins", w.logins}, {"medicines", w.formulary}, {"tests", w.catalogue}, {"visits", w.writeVisits},
+		{"prescriptions", w.prescriptions}, {"notes", w.notes}, {"vitals", w.vitals}, {"lines", w.lines}, {"requests", w.requests},
+		{"templates", w.templates}, {"documents", w.documents},
 	} {
 		if err := step.do(ctx); err != nil {
 			return fmt.Errorf("%s: %w", step.what, err)
@@ -131,6 +149,7 @@ func (w *writer) recall(ctx context.Context) error {
 		for _, id := range b.ids {
 			if _, done := w.there[key(table, id)]; done {
 				b.there[id] = true
+				b.unsay(MediaNotGiven, id) // an earlier run had the folder
 			}
 		}
 	}
@@ -176,7 +195,7 @@ func (w *writer) report(slug string) Report {
 	after := *w.plan
 	after.books = w.books
 	r := after.Report()
-	r.Clinic, r.DryRun, r.Settings = slug, w.options.DryRun, w.settings
+	r.Clinic, r.DryRun, r.Settings, r.Made = slug, w.options.DryRun, w.settings, w.made
 	return r
 }
 
@@ -205,6 +224,7 @@ func explain(err error) error {
 	}
 	kinds := map[string]string{
 		"quota_patients": "patients", "quota_doctors": "doctors", "quota_receptionists": "receptionists", "quota_lab_technicians": "lab technicians",
+		"quota_storage": "bytes of files",
 	}
 	if what := kinds[pe.ConstraintName]; pe.Code == "CL402" && what != "" {
 		e := apperr.Wrap(apperr.Quota, "error.quota."+pe.ConstraintName,

@@ -1,6 +1,7 @@
 package legacy
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -27,12 +28,30 @@ type Plan struct {
 	Logins      []Login   // by id
 	Visits      []Visit   // by id
 
-	now      time.Time
-	books    map[string]*book
-	dangling []Dangling
-	staff    map[int64]*Staff // imported staff by the older id
-	known    map[int64]bool   // every user of the file
-	patients map[int64]bool   // every patient that is imported
+	Formulary     []Medicine      // by id
+	Catalogue     []Test          // by id
+	Prescriptions []*Prescription // in the order of their numbers
+	Notes         []Notes         // by id
+	Vitals        []Vitals        // by id
+	Lines         []Line          // by id
+	Requests      []Request       // by id
+	Templates     []*Template     // by id
+	Documents     []Document      // medical reports by id, then test reports
+	Media         string          // the folder that was looked into; empty: none
+	Files         Files
+	Merged        map[string]map[int64]int64 // by table, a row and the one it was found in
+
+	now       time.Time
+	rx        map[int64]*Prescription // imported, by the older id
+	doctors   map[int64]int64         // a profile's user, of imported profiles
+	allDocs   map[int64]bool          // every profile of the file
+	everybody map[int64]bool          // every patient of the file
+	catalogue catalogue
+	books     map[string]*book
+	dangling  []Dangling
+	staff     map[int64]*Staff // imported staff by the older id
+	known     map[int64]bool   // every user of the file
+	patients  map[int64]bool   // every patient that is imported
 }
 
 // Clinic holds the facts that fill empty settings of the target clinic.
@@ -120,16 +139,18 @@ type Dangling struct {
 	PointsTo string `json:"points_to"`
 }
 
-// PlanOf applies the rules to a file as of a moment. It fails only when the
-// file as a whole can't be one clinic's.
+// PlanOf applies the rules to a file and its media folder as of a moment. It
+// fails only when the file as a whole can't be one clinic's. An empty media is
+// no folder: its files are left for a later run.
 //
-// Errors: *FileError.
-func PlanOf(f *File, now time.Time) (*Plan, error) {
+// Errors: *FileError, the context's.
+func PlanOf(ctx context.Context, f *File, media string, now time.Time) (*Plan, error) {
 	clinics := f.rows["hospital_clinic"]
 	if len(clinics) != 1 {
 		return nil, &FileError{Problem: Foreign, Table: "hospital_clinic", Detail: fmt.Sprintf("the file holds %d clinics; the older system's has exactly one", len(clinics))}
 	}
-	p := &Plan{File: f, now: now, books: map[string]*book{}, staff: map[int64]*Staff{}, known: map[int64]bool{}, patients: map[int64]bool{}}
+	p := &Plan{File: f, now: now, books: map[string]*book{}, staff: map[int64]*Staff{}, known: map[int64]bool{}, patients: map[int64]bool{},
+		Media: media, Merged: map[string]map[int64]int64{}, rx: map[int64]*Prescription{}, doctors: map[int64]int64{}, allDocs: map[int64]bool{}, everybody: map[int64]bool{}}
 	p.openBooks()
 	p.planClinic(clinics[0])
 	p.planStores()
@@ -137,6 +158,13 @@ func PlanOf(f *File, now time.Time) (*Plan, error) {
 	p.planProfiles()
 	p.planPatients()
 	p.planVisits()
+	p.planFormulary()
+	p.planCatalogue()
+	p.planPrescriptions()
+	p.planTemplates()
+	if err := p.planDocuments(ctx); err != nil {
+		return nil, err
+	}
 	p.scan()
 	return p, nil
 }

@@ -15,16 +15,19 @@ type Report struct {
 		Bytes   int64  `json:"bytes"`
 		Version string `json:"version"`
 	} `json:"file"`
-	Clinic   string                 `json:"clinic,omitempty"` // the target's slug
-	DryRun   bool                   `json:"dry_run"`
-	At       time.Time              `json:"at"`
-	Totals   Totals                 `json:"totals"`
-	Tables   map[string]TableReport `json:"tables"`
-	Result   Result                 `json:"result"`
-	Settings Settings               `json:"settings"`
-	Letters  Letters                `json:"letters"`
-	Dangling []Dangling             `json:"dangling_references,omitempty"`
-	Rules    map[Kind]Rule          `json:"rules"` // those that applied
+	Clinic   string                     `json:"clinic,omitempty"` // the target's slug
+	DryRun   bool                       `json:"dry_run"`
+	At       time.Time                  `json:"at"`
+	Totals   Totals                     `json:"totals"`
+	Tables   map[string]TableReport     `json:"tables"`
+	Result   Result                     `json:"result"`
+	Settings Settings                   `json:"settings"`
+	Letters  Letters                    `json:"letters"`
+	Made     Made                       `json:"made"`
+	Files    Files                      `json:"files"`
+	Merged   map[string]map[int64]int64 `json:"merged_into,omitempty"`
+	Dangling []Dangling                 `json:"dangling_references,omitempty"`
+	Rules    map[Kind]Rule              `json:"rules"` // those that applied
 }
 
 // Totals adds up all tables.
@@ -51,7 +54,26 @@ type Result struct {
 	StaffDeactivated int            `json:"staff_deactivated"`
 	LoginsToInvite   int            `json:"patient_logins_to_invite"`
 	VisitsByState    map[string]int `json:"visits_by_state"`
+	RxByState        map[string]int `json:"prescriptions_by_state"`
+	RxNumbersByYear  map[string]int `json:"prescription_numbers_by_year"`
+	Lines            int            `json:"medicine_lines"`
+	TestsByState     map[string]int `json:"test_requests_by_state"`
+	Vitals           int            `json:"vitals"`
+	Notes            int            `json:"consultation_notes"`
+	Documents        int            `json:"documents"`
+	Templates        int            `json:"templates"`
+	Formulary        int            `json:"formulary_entries"`
+	Catalogue        int            `json:"catalogue_tests"`
 	Passwords        int            `json:"passwords_imported"` // always 0: there is no code that could
+}
+
+// Made says what this run made or changed that no row stands for.
+type Made struct {
+	Visits          int  `json:"visits"`                  // for prescriptions of days without a visit
+	UnknownUser     bool `json:"unknown_user,omitempty"`  // who stands for those that the file doesn't name
+	MedicinesListed int  `json:"medicines_listed_before"` // entries that the clinic's list had, and keeps
+	TestsListed     int  `json:"tests_listed_before"`
+	StartersRetired int  `json:"starter_medicines_retired"` // entries of the starter list for which the clinic's own stand
 }
 
 // Settings says which facts of the clinic were taken.
@@ -69,7 +91,7 @@ type Letters struct {
 
 // Report adds the plan up.
 func (p *Plan) Report() Report {
-	r := Report{At: p.now.UTC(), Tables: map[string]TableReport{}, Rules: map[Kind]Rule{}, Result: p.result(), Dangling: slices.Clone(p.dangling)}
+	r := Report{At: p.now.UTC(), Tables: map[string]TableReport{}, Rules: map[Kind]Rule{}, Result: p.result(), Dangling: slices.Clone(p.dangling), Files: p.Files, Merged: p.Merged}
 	r.File.SHA256, r.File.Bytes, r.File.Version = p.File.SHA256, p.File.Bytes, p.File.Version
 	for table, b := range p.books {
 		t := b.report(p.File.single[table])
@@ -98,7 +120,16 @@ func words(state string) string { return strings.ReplaceAll(state, "_", " ") }
 func (p *Plan) result() Result {
 	r := Result{
 		Patients: len(p.Patients), PatientsByStatus: map[string]int{}, NumbersByYear: map[string]int{}, StaffByRole: map[string]int{},
-		LoginsToInvite: len(p.Logins), VisitsByState: map[string]int{},
+		LoginsToInvite: len(p.Logins), VisitsByState: map[string]int{}, RxByState: map[string]int{}, RxNumbersByYear: map[string]int{},
+		TestsByState: map[string]int{}, Lines: len(p.Lines), Vitals: len(p.Vitals), Notes: len(p.Notes), Documents: len(p.Documents),
+		Templates: len(p.Templates), Formulary: len(p.Formulary), Catalogue: len(p.Catalogue),
+	}
+	for _, x := range p.Prescriptions {
+		r.RxByState[x.State]++
+		r.RxNumbersByYear[x.Day.Format("2006")]++
+	}
+	for i := range p.Requests {
+		r.TestsByState[p.Requests[i].State]++
 	}
 	for i := range p.Patients {
 		r.PatientsByStatus[words(p.Patients[i].Status)]++

@@ -1,5 +1,7 @@
 package legacy
 
+import "maps"
+
 // Class says what a rule does with a row.
 type Class string
 
@@ -80,10 +82,21 @@ type Rule struct {
 }
 
 // rules holds every rule; PlanOf applies them and no others.
-var rules = map[Kind]Rule{
+var rules = joined(peopleRules, recordRules)
+
+func joined(parts ...map[Kind]Rule) map[Kind]Rule {
+	all := map[Kind]Rule{}
+	for _, p := range parts {
+		maps.Copy(all, p)
+	}
+	return all
+}
+
+// peopleRules are those of the clinic, its people and its visits, and of every table.
+var peopleRules = map[Kind]Rule{
 	ClinicMissing:      {Repair, "clinic_id is NULL. The file holds one clinic, so the row goes to it."},
 	TargetClinic:       {Merge, "The clinic row is not made again; it fills settings of the target clinic that are still empty."},
-	ActorUnknown:       {Note, "The user who did it is NULL or does not exist (registered_by, checked_in_by). Imported without an actor."},
+	ActorUnknown:       {Note, "The user who did it is NULL or does not exist (registered_by, checked_in_by, uploaded_by). Imported without an actor."},
 	PatientMissing:     {Refuse, "patient_id points to no patient."},
 	TextMarkup:         {Note, "Text with < and a letter, / or ! after it. Kept as text; screens and PDFs must escape it."},
 	TextFormula:        {Note, "Text that begins with = + - or @ (after white space). Kept as text; CSV and Excel exports must neutralise it. Phone and mail columns are not looked at."},
@@ -105,7 +118,7 @@ var rules = map[Kind]Rule{
 	AgeOver120:         {Repair, "Age above 120 and no date of birth. Age left empty."},
 	AgeDisagrees:       {Repair, "Age differs by more than one year from the age on registration_date by date of birth. The date of birth wins."},
 	SexMissing:         {Repair, "Empty gender. Imported as not recorded."},
-	NameSpace:          {Repair, "Patient name with white space at an end, doubled, or other than U+0020 (tab, U+00A0, U+200B). Each run becomes one space, ends are trimmed."},
+	NameSpace:          {Repair, "Patient or medicine name with white space at an end, doubled, or other than U+0020 (tab, U+00A0, U+200B). Each run becomes one space, ends are trimmed."},
 	NameOver100:        {Note, "Patient name longer than the 100 characters the older system declared. Kept whole."},
 	NumberDuplicate:    {Note, "Old patient number stands on more than one row. Both imported with their own new number; the old one is kept on both as 'old number'."},
 	NumberYearDiffers:  {Note, "The year in the old number is not that of registration_date. The new number takes its year from registration_date."},
@@ -117,7 +130,7 @@ var rules = map[Kind]Rule{
 	StatusFromAdmitted: {Repair, "The patient has an open admission (becomes admitted) or a deceased one (becomes deceased); the status in the patient row says otherwise."},
 	FrameworkTable:     {Skip, "Table of the web framework. Never read into the clinic."},
 
-	NotYet:          {Skip, "The new system has no table for these rows yet. Keep the file: a later import takes them."},
+	NotYet:          {Skip, "The new system has no table for these rows yet. Keep the file: they wait for a later import, which takes them."},
 	UnknownTable:    {Skip, "A table that the older system does not have. Not read."},
 	OtherClinic:     {Refuse, "clinic_id is not that of the file's one clinic."},
 	RoleUnknown:     {Refuse, "The role is none of the older system's."},
@@ -128,7 +141,7 @@ var rules = map[Kind]Rule{
 	BirthUnusable:   {Repair, "Date of birth that can't be read, lies in the future or more than 120 years before registration. Left empty; the age is kept."},
 	WeightUnusable:  {Repair, "Weight that is not from 0.2 to 500 kg. Left empty."},
 	SexUnknown:      {Repair, "Gender is not male, female, other or empty. Imported as not recorded."},
-	StatusUnknown:   {Repair, "The status is none of the older system's. A patient becomes registered, a visit done."},
+	StatusUnknown:   {Repair, "The status is none of the older system's. A patient becomes registered, a visit done, a prescription a draft."},
 	EmailUnusable:   {Repair, "Staff mail address that is no address. Left empty; the invitation waits for one."},
 	UsernameChanged: {Repair, "The username is empty, taken, or not one that the clinic allows. A free one is made from it."},
 	LicenceTaken:    {Repair, "Another doctor of the clinic has this licence number. Left empty."},

@@ -3,6 +3,7 @@ package legacy_test
 import (
 	"context"
 	"database/sql"
+	"encoding/base64"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -11,6 +12,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/sirupsen/logrus"
 
+	"github.com/cloister-health/cloister/internal/files"
+	"github.com/cloister-health/cloister/internal/keys"
 	"github.com/cloister-health/cloister/internal/legacy"
 	"github.com/cloister-health/cloister/internal/testkit"
 	"github.com/cloister-health/cloister/tenants"
@@ -19,9 +22,12 @@ import (
 // world is a test's own database with a way in.
 type world struct {
 	*testkit.DB
-	db   *tenants.DB
-	log  *strings.Builder
-	conn *pgx.Conn // superuser's
+	store  *files.Store
+	keys   *keys.Ring
+	folder string // of the store
+	db     *tenants.DB
+	log    *strings.Builder
+	conn   *pgx.Conn // superuser's
 }
 
 func newWorld(t testing.TB) *world {
@@ -37,6 +43,15 @@ func newWorld(t testing.TB) *world {
 	}
 	t.Cleanup(w.db.Close)
 	w.conn = testkit.Conn(t, w.Admin)
+	master, err := keys.Parse(base64.StdEncoding.EncodeToString(testkit.MasterKey))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.keys, w.folder = keys.NewRing(master, nil), filepath.Join(t.TempDir(), "files")
+	if w.store, err = files.Open(t.Context(), "", w.folder); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = w.store.Close() })
 	return w
 }
 
@@ -113,7 +128,7 @@ func testPlan(t testing.TB) *legacy.Plan {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan, err := legacy.PlanOf(file, importDay)
+	plan, err := legacy.PlanOf(t.Context(), file, mediaFolder, importDay)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,11 +137,22 @@ func testPlan(t testing.TB) *legacy.Plan {
 
 func (w *world) imported(t testing.TB, slug string, o legacy.Options) legacy.Report {
 	t.Helper()
-	report, err := legacy.Import(t.Context(), w.db, w.clinic(t, slug), testPlan(t), o)
+	return w.importedPlan(t, slug, testPlan(t), o)
+}
+
+func (w *world) importedPlan(t testing.TB, slug string, plan *legacy.Plan, o legacy.Options) legacy.Report {
+	t.Helper()
+	o.Store, o.Keys = w.store, w.keys
+	report, err := legacy.Import(t.Context(), w.db, w.clinic(t, slug), plan, o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return report
+}
+
+// options are those of a test that calls Import itself.
+func (w *world) options(told func(string, int, int)) legacy.Options {
+	return legacy.Options{Progress: told, Store: w.store, Keys: w.keys}
 }
 
 // passwords are the password values of the file, read without the importer.

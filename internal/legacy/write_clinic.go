@@ -98,11 +98,11 @@ func (w *writer) logo(ctx context.Context, has bool) error {
 		return nil
 	case path == "":
 		return nil
-	case w.options.Media == "":
+	case w.plan.Media == "":
 		w.settings.Left["logo"] = "no media folder was given"
 		return nil
 	}
-	content, err := readLogo(w.options.Media, path)
+	content, err := readLogo(w.plan.Media, path)
 	if err != nil {
 		w.settings.Left["logo"] = err.Error()
 		return nil //nolint:nilerr // told in the report; a clinic without its logo is imported all the same

@@ -57,6 +57,11 @@ func (w *writer) lastVisits() map[int64]*time.Time {
 			last[v.Patient] = &v.Day
 		}
 	}
+	for _, x := range w.plan.Prescriptions { // one without a visit gets its own
+		if day := last[x.Patient]; day == nil || day.Before(x.Day) {
+			last[x.Patient] = &x.Day
+		}
+	}
 	return last
 }
 

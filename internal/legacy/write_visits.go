@@ -15,17 +15,21 @@ import (
 // doctor nor a department with them. It is not active, so nobody is sent there.
 const oldDepartment = "Older system"
 
-// visits writes history as it was: no token, no doctor, no end.
-func (w *writer) visits(ctx context.Context) error {
+// writeVisits writes history as it was: no token, no doctor, no end.
+func (w *writer) writeVisits(ctx context.Context) error {
 	type written struct {
 		id uuid.UUID
 		v  *Visit
 	}
 	var fresh []written
 	for i := range w.plan.Visits {
-		if _, done := w.found("hospital_patientvisit", w.plan.Visits[i].ID); !done {
-			fresh = append(fresh, written{newID(), &w.plan.Visits[i]})
+		v := &w.plan.Visits[i]
+		id, done := w.found("hospital_patientvisit", v.ID)
+		if !done {
+			id = newID()
+			fresh = append(fresh, written{id, v})
 		}
+		w.visits[v.ID] = id
 	}
 	if len(fresh) == 0 {
 		return nil
@@ -53,15 +57,20 @@ func (w *writer) visits(ctx context.Context) error {
 
 // department finds the department of old visits or makes it.
 func (w *writer) department(ctx context.Context) (uuid.UUID, error) {
+	if w.oldVisits != uuid.Nil {
+		return w.oldVisits, nil
+	}
 	has, err := w.q.ListDepartmentsForImport(ctx)
 	if err != nil {
 		return uuid.Nil, err
 	}
 	for _, d := range has {
 		if strings.EqualFold(d.Name, oldDepartment) {
+			w.oldVisits = d.ID
 			return d.ID, nil
 		}
 	}
 	id := newID()
+	w.oldVisits = id
 	return id, w.q.InsertImportedDepartment(ctx, tenantdb.InsertImportedDepartmentParams{ID: id, Name: oldDepartment})
 }

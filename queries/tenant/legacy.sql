@@ -78,7 +78,7 @@ values (@id, @name, @generic, @form, @strengths, @strength, @morning, @afternoon
 update formulary set active = false where id = @id and source = 'starter' and active;
 
 -- name: ListTestsForImport :many
-select id, name, code from test_catalogue;
+select id, name, code from test_catalogue order by id;
 
 -- name: InsertImportedTest :exec
 insert into test_catalogue (id, name, kind, category, active) values (@id, @name, @kind, @category, @active);
@@ -126,3 +126,20 @@ values (@id, @doctor_id, @name, @keyword, @description, @sheet, @active);
 -- name: InsertImportedDocument :exec
 insert into documents (id, patient_id, kind, title, dated_on, note, media_type, bytes, pages, uploaded_by, uploaded_at)
 values (@id, @patient_id, @kind, @title, sqlc.narg(dated_on), @note, @media_type, @bytes, @pages, @uploaded_by, @uploaded_at);
+
+-- name: ListPrescriptionsForImport :many
+-- What earlier runs brought over and rows of a later copy of the file may join.
+select p.id, p.visit_id, p.doctor_id, coalesce((select max(l.position) from prescription_lines l where l.prescription_id = p.id), 0)::smallint as last_position
+from prescriptions p
+where p.old_number <> '';
+
+-- name: ListConsultationsForImport :many
+select c.id, c.visit_id, c.doctor_id from consultations c
+where exists (select from prescriptions p where p.visit_id = c.visit_id and p.old_number <> '');
+
+-- name: ListRequestedNamesForImport :many
+select t.visit_id, lower(t.name)::text as name from test_requests t
+where t.state <> 'cancelled' and exists (select from prescriptions p where p.visit_id = t.visit_id and p.old_number <> '');
+
+-- name: InsertImportedAddendum :exec
+insert into addenda (id, consultation_id, patient_id, doctor_id, body, written_at) values (@id, @consultation_id, @consultation_id, @doctor_id, @body, @written_at);
