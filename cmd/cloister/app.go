@@ -13,6 +13,7 @@ import (
 	"github.com/cloister-health/cloister/internal/consultation"
 	"github.com/cloister-health/cloister/internal/document"
 	"github.com/cloister-health/cloister/internal/files"
+	"github.com/cloister-health/cloister/internal/history"
 	"github.com/cloister-health/cloister/internal/httpx"
 	"github.com/cloister-health/cloister/internal/identity"
 	"github.com/cloister-health/cloister/internal/keys"
@@ -84,7 +85,7 @@ func newApp(ctx context.Context, c config, h *health, metrics prometheus.Registe
 		Patients: patients, Visits: visit.NewService(a.db, patients, m.LinkKey()), Consults: consultation.NewService(a.db),
 		Prescriptions: prescription.NewService(a.db),
 		Documents:     document.NewService(a.db, a.keys, a.files),
-		Appointments:  appointment.NewService(a.db)}
+		Appointments:  appointment.NewService(a.db), History: history.NewService(a.db)}
 	signedIn := httpx.People{Identity: a.people}
 	a.router, err = httpx.New(httpx.Options{
 		Routes: site.Routes(), Mounts: mounts(c, h, faces), Resolve: a.db.Resolve, Can: faces.Can,

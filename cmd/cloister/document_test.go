@@ -122,7 +122,7 @@ func TestDocumentsWithoutScript(t *testing.T) {
 	want(t, s.send("GET", list, access.LabTechnician, nil, false), 200, []string{"&lt;b&gt;Chest", `type="file"`}, "Penicillin", "allergies")
 	want(t, s.send("GET", at, access.LabTechnician, nil, false), 200, []string{"On film"}, "Penicillin", "allergies")
 	// The patient's page has the newest.
-	want(t, s.get("/patients/"+testkit.Asha.String()), 200, []string{"Files from elsewhere", "&lt;b&gt;Chest", "Add a file"})
+	want(t, s.get("/patients/"+testkit.Asha.String()), 200, []string{"&lt;b&gt;Chest", "Add a file", `href="/clinic/alpha` + list + `#add"`})
 	want(t, s.send("POST", at+"/withdraw", access.Nurse, nil, false), 422, []string{"There is a problem", "withdraw-reason"})
 	if w := s.send("POST", at+"/withdraw", access.Nurse, map[string][]string{"reason": {"Another person's"}}, false); w.Code != http.StatusSeeOther {
 		t.Fatalf("%d %.300s", w.Code, w.Body)

@@ -671,62 +671,6 @@ func (q *Queries) ListPrescriptionLines(ctx context.Context, prescriptionIds []u
 	return items, nil
 }
 
-const listPrescriptionsByPatients = `-- name: ListPrescriptionsByPatients :many
-select p.id, p.number, p.visit_id, p.patient_id, p.doctor_id, p.state, coalesce(p.issued_at, p.created_at)::timestamptz as issued_at, p.version, u.full_name as doctor
-from prescriptions p join users u on u.id = p.doctor_id
-where p.patient_id = any ($1::uuid[]) and p.number <> ''
-order by 7 desc, p.id desc
-limit $2::integer
-`
-
-type ListPrescriptionsByPatientsParams struct {
-	PatientIds []uuid.UUID
-	AtMost     int32
-}
-
-type ListPrescriptionsByPatientsRow struct {
-	ID        uuid.UUID
-	Number    string
-	VisitID   uuid.UUID
-	PatientID uuid.UUID
-	DoctorID  uuid.UUID
-	State     string
-	IssuedAt  time.Time
-	Version   int32
-	Doctor    string
-}
-
-// Newest first.
-func (q *Queries) ListPrescriptionsByPatients(ctx context.Context, arg ListPrescriptionsByPatientsParams) ([]ListPrescriptionsByPatientsRow, error) {
-	rows, err := q.db.Query(ctx, listPrescriptionsByPatients, arg.PatientIds, arg.AtMost)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []ListPrescriptionsByPatientsRow{}
-	for rows.Next() {
-		var i ListPrescriptionsByPatientsRow
-		if err := rows.Scan(
-			&i.ID,
-			&i.Number,
-			&i.VisitID,
-			&i.PatientID,
-			&i.DoctorID,
-			&i.State,
-			&i.IssuedAt,
-			&i.Version,
-			&i.Doctor,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const listPrescriptionsByVisit = `-- name: ListPrescriptionsByVisit :many
 select p.id, p.number, p.visit_id, p.patient_id, p.doctor_id, p.state, coalesce(p.issued_at, p.created_at)::timestamptz as issued_at, p.version, u.full_name as doctor
 from prescriptions p join users u on u.id = p.doctor_id
@@ -857,75 +801,6 @@ func (q *Queries) ListTemplates(ctx context.Context, arg ListTemplatesParams) ([
 			&i.Sheet,
 			&i.Shared,
 			&i.Active,
-			&i.Version,
-			&i.Doctor,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const listTestRequestsByPatients = `-- name: ListTestRequestsByPatients :many
-select t.id, t.visit_id, t.patient_id, t.doctor_id, t.state, t.state_reason, t.name, t.kind, t.code, t.urgency, t.required_on, t.note, t.result, t.requested_at, t.version, u.full_name as doctor
-from test_requests t join users u on u.id = t.doctor_id
-where t.patient_id = any ($1::uuid[])
-order by t.requested_at desc, t.id desc
-limit $2::integer
-`
-
-type ListTestRequestsByPatientsParams struct {
-	PatientIds []uuid.UUID
-	AtMost     int32
-}
-
-type ListTestRequestsByPatientsRow struct {
-	ID          uuid.UUID
-	VisitID     uuid.UUID
-	PatientID   uuid.UUID
-	DoctorID    uuid.UUID
-	State       string
-	StateReason phi.Text
-	Name        phi.Text
-	Kind        string
-	Code        string
-	Urgency     string
-	RequiredOn  *time.Time
-	Note        phi.Text
-	Result      phi.Text
-	RequestedAt time.Time
-	Version     int32
-	Doctor      string
-}
-
-func (q *Queries) ListTestRequestsByPatients(ctx context.Context, arg ListTestRequestsByPatientsParams) ([]ListTestRequestsByPatientsRow, error) {
-	rows, err := q.db.Query(ctx, listTestRequestsByPatients, arg.PatientIds, arg.AtMost)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []ListTestRequestsByPatientsRow{}
-	for rows.Next() {
-		var i ListTestRequestsByPatientsRow
-		if err := rows.Scan(
-			&i.ID,
-			&i.VisitID,
-			&i.PatientID,
-			&i.DoctorID,
-			&i.State,
-			&i.StateReason,
-			&i.Name,
-			&i.Kind,
-			&i.Code,
-			&i.Urgency,
-			&i.RequiredOn,
-			&i.Note,
-			&i.Result,
-			&i.RequestedAt,
 			&i.Version,
 			&i.Doctor,
 		); err != nil {

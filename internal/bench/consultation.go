@@ -164,8 +164,8 @@ func (in *installation) longScreen(ctx, doctor context.Context, n *tenants.Clini
 	}
 	work, err := timed(func() error {
 		w, err := s.Work(doctor, visit)
-		if err == nil && (len(w.History) == 0 || !w.More) {
-			err = errors.New("the history is missing")
+		if err == nil && len(w.Trend) == 0 {
+			err = errors.New("the readings are missing")
 		}
 		return err
 	})

@@ -114,23 +114,6 @@ type Draft struct {
 	At      time.Time
 }
 
-// Past is one visit of the history.
-type Past struct {
-	VisitID   uuid.UUID
-	Day       time.Time
-	Arrived   time.Time
-	Token     string
-	Kind      string
-	State     string
-	Doctor    string // or the department
-	Purpose   phi.Text
-	Found     bool // a finished consultation may be read
-	Complaint phi.Text
-	Urgency   string
-	Titles    []phi.Text
-	Vitals    *Vitals // those of the visit, if they are among the newest
-}
-
 // Visit is the visit at hand.
 type Visit struct {
 	ID       uuid.UUID
@@ -148,18 +131,16 @@ type Visit struct {
 
 // Work is everything that a doctor has before them.
 type Work struct {
-	Now     time.Time
-	Visit   Visit
-	Record  patient.Record
-	Mine    *Consultation  // the actor's own, nil before it is begun
-	Others  []Consultation // of other doctors at this visit
-	Form    Form           // what the fields hold: the draft, else what was measured already
-	Draft   Draft          // its Version is what a save must name
-	Vitals  Vitals         // of the visit, by whoever took them
-	Takers  []string       // who took them
-	Trend   []Vitals       // earlier and present readings, newest first
-	History []Past         // newest first, this visit left out
-	More    bool           // there are older ones
+	Now    time.Time
+	Visit  Visit
+	Record patient.Record
+	Mine   *Consultation  // the actor's own, nil before it is begun
+	Others []Consultation // of other doctors at this visit
+	Form   Form           // what the fields hold: the draft, else what was measured already
+	Draft  Draft          // its Version is what a save must name
+	Vitals Vitals         // of the visit, by whoever took them
+	Takers []string       // who took them
+	Trend  []Vitals       // earlier and present readings, newest first
 }
 
 // Due is a follow-up to come.

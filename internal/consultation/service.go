@@ -17,7 +17,6 @@ import (
 
 const (
 	draftKind = "consultation"
-	newest    = 15 // visits of the history that come with the page
 	readings  = 24 // of the trend
 )
 
@@ -101,7 +100,6 @@ func (w *Work) fill(ctx context.Context, tx *tenants.Tx, doctor bool) error {
 		rows   []tenantdb.ListConsultationsByVisitRow
 		vitals []tenantdb.ListVitalsByVisitRow
 		trend  []tenantdb.ListVitalsByPatientsRow
-		past   []tenantdb.ListHistoryRow
 		draft  *Draft
 		family = w.Record.Family()
 		q      = tx.Q()
@@ -114,9 +112,6 @@ func (w *Work) fill(ctx context.Context, tx *tenants.Tx, doctor bool) error {
 		return err
 	}, func(q *tenantdb.Queries) (err error) {
 		trend, err = q.ListVitalsByPatients(ctx, tenantdb.ListVitalsByPatientsParams{PatientIds: family, AtMost: readings})
-		return err
-	}, func(q *tenantdb.Queries) (err error) {
-		past, err = q.ListHistory(ctx, historyArgs(family, patient.Page{}, newest+1))
 		return err
 	}, func(q *tenantdb.Queries) (err error) {
 		if doctor {
@@ -150,7 +145,6 @@ func (w *Work) fill(ctx context.Context, tx *tenants.Tx, doctor bool) error {
 	for _, r := range trend {
 		w.Trend = append(w.Trend, vitalsOfPatient(r))
 	}
-	w.History, w.More = pastOf(past, w.Trend, w.Visit.ID, newest)
 	w.begin(draft)
 	return nil
 }

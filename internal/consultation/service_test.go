@@ -16,7 +16,6 @@ import (
 	"github.com/cloister-health/cloister/internal/access"
 	"github.com/cloister-health/cloister/internal/apperr"
 	"github.com/cloister-health/cloister/internal/consultation"
-	"github.com/cloister-health/cloister/internal/patient"
 	"github.com/cloister-health/cloister/internal/testkit"
 	"github.com/cloister-health/cloister/internal/visit"
 )
@@ -382,27 +381,6 @@ func TestAFormIsRefusedWhole(t *testing.T) {
 	}
 	_, err = w.Finish(doctor(t), uuid.New(), id, 0, consultation.Form{Complaint: "x", Diagnoses: []consultation.Diagnosis{{Code: "Z99.9999", Title: "made up"}}})
 	code(t, "a code that nobody has", err, apperr.Invalid)
-}
-
-func TestHistoryPages(t *testing.T) {
-	t.Parallel()
-	w := open(t)
-	first, err := w.History(as(t, access.Receptionist), testkit.Asha, patient.Page{}, 1)
-	if err != nil || len(first.Past) != 1 || first.More || first.Past[0].Titles[0].Reveal() != "Acute pharyngitis, unspecified" || !first.Past[0].Found {
-		t.Errorf("%+v, %v", first, err)
-	}
-	w.arrive(t, testkit.Asha, testkit.Doctor)
-	page, err := w.History(doctor(t), testkit.Asha, patient.Page{}, 1)
-	if err != nil || !page.More || page.Past[0].Found {
-		t.Fatalf("%+v, %v", page, err)
-	}
-	if page, err = w.History(doctor(t), testkit.Asha, page.Next, 1); err != nil || page.Past[0].VisitID != testkit.Visit {
-		t.Errorf("%+v, %v", page, err)
-	}
-	_, err = w.History(as(t, access.LabTechnician), testkit.Asha, patient.Page{}, 1)
-	code(t, "a lab technician", err, apperr.Forbidden)
-	_, err = w.History(doctor(t), uuid.New(), patient.Page{}, 1)
-	code(t, "nobody", err, apperr.NotFound)
 }
 
 func TestFollowUpsAreClosedOnce(t *testing.T) {

@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/cloister-health/cloister/db/tenantdb"
-	"github.com/cloister-health/cloister/internal/patient"
 	"github.com/cloister-health/cloister/internal/phi"
 )
 
@@ -23,9 +22,4 @@ func one(r tenantdb.GetDocumentRow) Document {
 func listed(r tenantdb.ListDocumentsByPatientsRow) Document {
 	return Document{ID: r.ID, Patient: r.PatientID, Kind: r.Kind, Title: r.Title, Dated: at(r.DatedOn), Note: r.Note, Media: r.MediaType, Bytes: int64(r.Bytes),
 		Pages: int(r.Pages), Uploaded: r.UploadedAt, Uploader: r.Uploader, Withdrawn: at(r.WithdrawnAt), Reason: phi.Text(r.WithdrawnReason)}
-}
-
-func cardOf(r tenantdb.GetPatientCardRow) patient.Card {
-	return patient.Card{ID: r.ID, Number: r.Number, Name: r.FullName, Local: r.LocalName, Sex: r.Sex, Phone: r.Phone,
-		Birth: patient.BirthOf(r.BirthDate, r.AgeYears, r.AgeMonths, r.AgeToldOn), LastVisit: at(r.LastVisitOn)}
 }

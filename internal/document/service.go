@@ -175,20 +175,12 @@ func (s *Service) List(ctx context.Context, patientID uuid.UUID, after patient.P
 		if err := tx.RecordView(ctx, "documents", uuid.Nil, patientID); err != nil {
 			return err
 		}
-		card, err := tx.Q().GetPatientCard(ctx, patientID)
+		who, err := patient.FamilyIn(ctx, tx, patientID)
 		if err != nil {
 			return err
 		}
-		out = List{Patient: cardOf(card), Merged: card.MergedInto.Valid}
-		merged, err := tx.Q().ListMergedPatients(ctx, uuid.NullUUID{UUID: patientID, Valid: true})
-		if err != nil {
-			return err
-		}
-		family := []uuid.UUID{patientID}
-		for _, m := range merged {
-			family = append(family, m.ID)
-		}
-		args := tenantdb.ListDocumentsByPatientsParams{PatientIds: family, BeforeAt: after.At, BeforeID: after.ID, AtMost: int32(most + 1)}
+		out = List{Patient: who.Card, Merged: who.Merged}
+		args := tenantdb.ListDocumentsByPatientsParams{PatientIds: who.IDs, BeforeAt: after.At, BeforeID: after.ID, AtMost: int32(most + 1)}
 		if after.ID == uuid.Nil {
 			args.BeforeAt, args.BeforeID = tx.Now.AddDate(1, 0, 0), uuid.Max
 		}
@@ -228,8 +220,7 @@ func (s *Service) Get(ctx context.Context, id uuid.UUID) (Document, patient.Card
 			return err
 		}
 		out = one(row)
-		who, err := tx.Q().GetPatientCard(ctx, row.PatientID)
-		card = cardOf(who)
+		card, err = patient.CardIn(ctx, tx, row.PatientID)
 		return err
 	})
 	return out, card, tenants.Refused(err)

@@ -176,18 +176,11 @@ func (s *Service) Looks(ctx context.Context, id uuid.UUID, after Page, most int)
 	}
 	after = after.begin()
 	err = tenants.Read(ctx, s.db, func(ctx context.Context, tx *tenants.Tx) error {
-		if _, err := tx.Q().GetPatientCard(ctx, id); err != nil {
-			return err
-		}
-		merged, err := tx.Q().ListMergedPatients(ctx, uuid.NullUUID{UUID: id, Valid: true})
+		who, err := FamilyIn(ctx, tx, id)
 		if err != nil {
 			return err
 		}
-		ids := []uuid.UUID{id}
-		for _, m := range merged {
-			ids = append(ids, m.ID)
-		}
-		rows, err := tx.Q().ListTrailByPatient(ctx, tenantdb.ListTrailByPatientParams{PatientIds: ids, BeforeAt: after.At, BeforeID: after.ID, AtMost: limit(most + 1)})
+		rows, err := tx.Q().ListTrailByPatient(ctx, tenantdb.ListTrailByPatientParams{PatientIds: who.IDs, BeforeAt: after.At, BeforeID: after.ID, AtMost: limit(most + 1)})
 		if err != nil {
 			return err
 		}
@@ -198,4 +191,43 @@ func (s *Service) Looks(ctx context.Context, id uuid.UUID, after Page, most int)
 		return nil
 	})
 	return looks, more, tenants.Refused(err)
+}
+
+// Family is whose rows count as one patient's.
+type Family struct {
+	Card   Card
+	Merged bool        // the record itself was merged into another
+	IDs    []uuid.UUID // the record and all that were merged into it, at any remove
+}
+
+// FamilyIn gives the records that count as a patient's, for lists of what
+// belongs to the patient. One that is not there is not found.
+func FamilyIn(ctx context.Context, tx *tenants.Tx, id uuid.UUID) (Family, error) {
+	var (
+		row    tenantdb.GetPatientCardRow
+		merged []tenantdb.ListMergedPatientsRow
+	)
+	err := tx.Together(ctx, func(q *tenantdb.Queries) (err error) {
+		row, err = q.GetPatientCard(ctx, id)
+		return err
+	}, func(q *tenantdb.Queries) (err error) {
+		merged, err = q.ListMergedPatients(ctx, uuid.NullUUID{UUID: id, Valid: true})
+		return err
+	})
+	f := Family{Card: cardOfOne(row), Merged: row.MergedInto.Valid, IDs: []uuid.UUID{id}}
+	for _, m := range merged {
+		f.IDs = append(f.IDs, m.ID)
+	}
+	return f, err
+}
+
+// CardIn gives what tells a patient from another.
+func CardIn(ctx context.Context, tx *tenants.Tx, id uuid.UUID) (Card, error) {
+	row, err := tx.Q().GetPatientCard(ctx, id)
+	return cardOfOne(row), err
+}
+
+func cardOfOne(r tenantdb.GetPatientCardRow) Card {
+	return Card{ID: r.ID, Number: r.Number, Name: r.FullName, Local: r.LocalName, Sex: r.Sex, Phone: r.Phone,
+		Birth: BirthOf(r.BirthDate, r.AgeYears, r.AgeMonths, r.AgeToldOn), LastVisit: dayOf(r.LastVisitOn)}
 }

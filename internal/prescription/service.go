@@ -133,46 +133,6 @@ func getIn(ctx context.Context, tx *tenants.Tx, id uuid.UUID) (Prescription, err
 	return out, nil
 }
 
-// Of lists a patient's prescriptions and test requests, newest first, at most of
-// each, and notes on the trail that the actor saw them.
-//
-// Errors: NotFound, Forbidden.
-func (s *Service) Of(ctx context.Context, patientID uuid.UUID, most int) ([]Summary, []Request, error) {
-	if err := s.allow(ctx, access.PrescriptionView); err != nil {
-		return nil, nil, err
-	}
-	var (
-		all   []Summary
-		tests []Request
-	)
-	err := tenants.Read(ctx, s.db, func(ctx context.Context, tx *tenants.Tx) error {
-		all, tests = nil, nil
-		family, err := familyIn(ctx, tx, patientID)
-		if err != nil {
-			return err
-		}
-		rows, err := tx.Q().ListPrescriptionsByPatients(ctx, tenantdb.ListPrescriptionsByPatientsParams{PatientIds: family, AtMost: int32(most)})
-		if err != nil {
-			return err
-		}
-		for _, r := range rows {
-			all = append(all, summaryOf(tenantdb.ListPrescriptionsByVisitRow(r)))
-		}
-		asked, err := tx.Q().ListTestRequestsByPatients(ctx, tenantdb.ListTestRequestsByPatientsParams{PatientIds: family, AtMost: int32(most)})
-		if err != nil {
-			return err
-		}
-		for _, r := range asked {
-			tests = append(tests, requestOf(tenantdb.ListTestRequestsByVisitRow(r)))
-		}
-		if err := named(ctx, tx, all); err != nil {
-			return err
-		}
-		return tx.RecordView(ctx, "prescriptions", uuid.Nil, patientID)
-	})
-	return all, tests, tenants.Refused(err)
-}
-
 // At lists the prescriptions and test requests of a visit.
 //
 // Errors: NotFound, Forbidden.
@@ -278,17 +238,4 @@ func changed(n int64, err error) error {
 		return apperr.New(apperr.Conflict, "error.conflict", "Somebody else changed this at the same time; try again")
 	}
 	return err
-}
-
-// familyIn are the ids whose rows are one patient's.
-func familyIn(ctx context.Context, tx *tenants.Tx, patientID uuid.UUID) ([]uuid.UUID, error) {
-	if _, err := tx.Q().GetPatientCard(ctx, patientID); err != nil {
-		return nil, err
-	}
-	merged, err := tx.Q().ListMergedPatients(ctx, uuid.NullUUID{UUID: patientID, Valid: true})
-	family := []uuid.UUID{patientID}
-	for _, m := range merged {
-		family = append(family, m.ID)
-	}
-	return family, err
 }

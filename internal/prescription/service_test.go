@@ -272,7 +272,7 @@ func TestNumbersHaveNoGap(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	all, _, err := w.Of(doctor(t), testkit.Asha, 50)
+	all, _, err := w.At(doctor(t), testkit.Visit)
 	if err != nil {
 		t.Fatal(err)
 	}

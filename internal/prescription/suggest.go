@@ -15,6 +15,7 @@ import (
 	"github.com/cloister-health/cloister/db/tenantdb"
 	"github.com/cloister-health/cloister/internal/access"
 	"github.com/cloister-health/cloister/internal/apperr"
+	"github.com/cloister-health/cloister/internal/patient"
 	"github.com/cloister-health/cloister/internal/phi"
 	"github.com/cloister-health/cloister/tenants"
 )
@@ -337,11 +338,11 @@ func (s *Sheet) addAll(of Sheet) {
 }
 
 func (s *Sheet) repeat(ctx context.Context, tx *tenants.Tx, patientID uuid.UUID) error {
-	family, err := familyIn(ctx, tx, patientID)
+	who, err := patient.FamilyIn(ctx, tx, patientID)
 	if err != nil {
 		return err
 	}
-	id, err := tx.Q().GetLastPrescription(ctx, family)
+	id, err := tx.Q().GetLastPrescription(ctx, who.IDs)
 	if err != nil {
 		return gone(err)
 	}

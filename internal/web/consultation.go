@@ -126,11 +126,13 @@ func (s *Site) showConsultation(w http.ResponseWriter, r *http.Request, k consul
 	if k.Visit.State == "waiting" || k.Visit.State == "called" || k.Visit.State == "skipped" {
 		p.Notices = append(p.Notices, ui.Notice{Kind: "wait", Text: l.T("consultation.waits")})
 	}
-	p.History, p.Older = pastEvents(l, at, k)
 	if r.URL.Query().Get("template") != "" {
 		p.Notices = append(p.Notices, ui.Notice{Kind: "done", Text: l.T("template.saved")})
 	}
 	var err error
+	if err = s.consultationPast(r, k, &p.Past, &p.Banner); err != nil {
+		return err
+	}
 	if p.Rx, err = s.consultationRx(r, k, c.form.Rx, c.errs); err != nil {
 		return err
 	}

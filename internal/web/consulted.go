@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -12,7 +11,6 @@ import (
 	"github.com/cloister-health/cloister/internal/apperr"
 	"github.com/cloister-health/cloister/internal/consultation"
 	"github.com/cloister-health/cloister/internal/httpx"
-	"github.com/cloister-health/cloister/internal/patient"
 	"github.com/cloister-health/cloister/internal/visit"
 	"github.com/cloister-health/cloister/internal/web/locale"
 	"github.com/cloister-health/cloister/internal/web/page"
@@ -31,6 +29,17 @@ func (s *Site) visitBanner(r *http.Request, k consultation.Work) ui.Banner {
 		b.Flags = append(b.Flags, ui.Flag{Kind: "stat", Icon: "triangle-alert", Text: l.T("consultation.urgent_visit")})
 	}
 	return b
+}
+
+// consultationPast puts what was before this visit beside it, and on the banner
+// what the patient takes now.
+func (s *Site) consultationPast(r *http.Request, k consultation.Work, t *page.Timeline, b *ui.Banner) error {
+	past, running, err := s.past(r, k.Record.ID, k.Visit.ID)
+	if err != nil {
+		return err
+	}
+	*t, b.Takes = past, takesLine(s.words(r), running)
+	return nil
 }
 
 // showConsulted draws what was found at a visit, to read and to add to.
@@ -78,8 +87,10 @@ func (s *Site) showConsulted(w http.ResponseWriter, r *http.Request, k consultat
 	if p.Add != nil {
 		p.Links = append(p.Links, ui.Button{Label: l.T("rx.title"), Href: at.Visit(p.ID, "prescribe"), Icon: "plus"})
 	}
-	p.History, p.Older = pastEvents(l, at, k)
 	var err error
+	if err = s.consultationPast(r, k, &p.Past, &p.Banner); err != nil {
+		return err
+	}
 	if p.Given, p.Asked, err = s.givenAt(r, k.Visit.ID); err != nil {
 		return err
 	}
@@ -180,56 +191,6 @@ func (s *Site) vitalsPost(w http.ResponseWriter, r *http.Request) error {
 	return s.showVitals(w, r, k, http.StatusUnprocessableEntity, m, ui.ErrorsOf(s.words(r), err))
 }
 
-// pastEvents are the visits before this one, as the side of the screen shows
-// them.
-func pastEvents(l *locale.Loc, at page.Base, k consultation.Work) (events []ui.Event, older string) {
-	usual := consultation.RangesAt(k.Record.Birth.On(), k.Now)
-	for _, p := range k.History {
-		events = append(events, pastEvent(l, at, p, usual))
-	}
-	if k.More {
-		older = at.Patient(k.Visit.Patient.String()) + "/history"
-	}
-	return events, older
-}
-
-func pastEvent(l *locale.Loc, at page.Base, p consultation.Past, usual consultation.Ranges) ui.Event {
-	e := ui.Event{When: l.Day(p.Day), Stamp: p.Day.Format(time.DateOnly), Title: page.VisitKind(l, p.Kind)}
-	if p.State != "done" {
-		e.Status = ui.Status(p.State)
-	}
-	purpose := ""
-	if text := p.Purpose.Reveal(); text != "" {
-		e.Title, purpose = text, page.VisitKind(l, p.Kind)
-	}
-	if p.Found {
-		purpose = ""
-	} else {
-		purpose = dots(purpose, p.Token)
-	}
-	if len(p.Titles) > 0 {
-		purpose = p.Complaint.Reveal()
-		var all []string
-		for _, t := range p.Titles {
-			all = append(all, t.Reveal())
-		}
-		e.Title = strings.Join(all, ", ")
-	}
-	if p.Found {
-		e.Href = at.Visit(p.VisitID.String(), "consultation")
-	}
-	if v := p.Vitals; v != nil && v.Systolic > 0 {
-		text := l.T("vitals.bp") + " " + v.Measured().Pressure
-		if flag := flagWord(l, usual.Pressure(*v)); flag != "" {
-			e.Abnormal = text + " " + flag
-		} else {
-			purpose = dots(text, purpose)
-		}
-	}
-	e.Gist = dots(p.Doctor, clip(purpose, 120))
-	return e
-}
-
 // clip shortens a text to so many letters.
 func clip(s string, most int) string {
 	r := []rune(s)
@@ -249,35 +210,6 @@ func flagWord(l *locale.Loc, flag string) string {
 	return ""
 }
 
-// pastVisits puts the visits with what was found on a patient's page.
-func (s *Site) pastVisits(r *http.Request, p *page.PatientPage, id uuid.UUID, rec patient.Record) error {
-	const most = 25
-	h, err := s.Consults.HistoryOf(r.Context(), rec, most)
-	if err != nil {
-		return err
-	}
-	usual := consultation.RangesAt(rec.Birth.On(), today(r))
-	for _, x := range h.Past {
-		e := pastEvent(s.words(r), base(r), x, usual)
-		if e.Href == "" {
-			e.Href = base(r).Visit(x.VisitID.String(), "")
-		}
-		p.Visits = append(p.Visits, e)
-	}
-	if h.More {
-		p.Older = base(r).Patient(id.String()) + "/history"
-	}
-	l, day := s.words(r), today(r)
-	for _, f := range h.Due {
-		row := page.DayRow{Text: f.Doctor, When: l.Day(f.On), Late: f.On.Before(day)}
-		if httpx.From(r.Context()).Can(access.FollowUpClose) {
-			row.Posts = closeFollowUp(l, base(r), f, id)
-		}
-		p.Due = append(p.Due, row)
-	}
-	return nil
-}
-
 // closeFollowUp are the two ways in which a follow-up ends; of is the patient's
 // page that leads back, or nobody's.
 func closeFollowUp(l *locale.Loc, at page.Base, f consultation.Due, of uuid.UUID) []ui.Post {
@@ -290,28 +222,6 @@ func closeFollowUp(l *locale.Loc, at page.Base, f consultation.Due, of uuid.UUID
 		return p
 	}
 	return []ui.Post{post("done", l.T("follow_up.done")), post("cancelled", l.T("follow_up.cancel"))}
-}
-
-// history is a patient's whole past, page by page.
-func (s *Site) history(w http.ResponseWriter, r *http.Request) error {
-	id, err := pathID(r, "id")
-	if err != nil {
-		return err
-	}
-	h, err := s.Consults.History(r.Context(), id, after(r), pageSize)
-	if err != nil {
-		return err
-	}
-	l, at := s.words(r), base(r)
-	p := page.HistoryPage{Shell: s.shell(r, "/patients", l.T("consultation.history"), ui.Crumb{Label: l.T("nav.patients"), Href: at.At("/patients")},
-		ui.Crumb{Label: l.T("patient.one"), Href: at.Patient(id.String())})}
-	for _, x := range h.Past {
-		p.Events = append(p.Events, pastEvent(l, at, x, consultation.Ranges{}))
-	}
-	if h.More {
-		p.Next = at.Query("/patients/"+id.String()+"/history", "day", h.Next.Day.Format(time.DateOnly), "at", h.Next.At.UTC().Format(time.RFC3339Nano), "after", h.Next.ID.String())
-	}
-	return s.show(w, r, http.StatusOK, page.PatientHistory(p))
 }
 
 func (s *Site) followUpPost(w http.ResponseWriter, r *http.Request) error {

@@ -9,8 +9,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/cloister-health/cloister/internal/access"
 	"github.com/cloister-health/cloister/internal/apperr"
 	"github.com/cloister-health/cloister/internal/document"
@@ -27,8 +25,6 @@ const (
 	// formRoom is what a form may have besides its file, and a file too many for
 	// its limit, so that the form can say so.
 	formRoom = 2 << 20
-	// newestFiles are those that the patient's page shows.
-	newestFiles = 5
 	// fileCSP lets a file do nothing at all, whatever is in it: it has no origin,
 	// runs nothing and loads nothing.
 	fileCSP = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; object-src 'self'; frame-ancestors 'none'; sandbox"
@@ -133,23 +129,6 @@ func uploader(l *locale.Loc, d document.Document) string {
 		return l.T("documents.by_patient")
 	}
 	return d.Uploader
-}
-
-// patientFiles puts the newest files on the patient's page.
-func (s *Site) patientFiles(r *http.Request, p *page.PatientPage, id uuid.UUID, merged bool) error {
-	info := httpx.From(r.Context())
-	if !info.Can(access.DocumentView) {
-		return nil
-	}
-	list, err := s.Documents.List(r.Context(), id, patient.Page{}, newestFiles)
-	if err != nil {
-		return err
-	}
-	p.Files = &page.PatientFiles{All: base(r).Patient(id.String()) + "/documents", Add: info.Can(access.DocumentAdd) && !merged}
-	for _, d := range list.Documents {
-		p.Files.Rows = append(p.Files.Rows, documentRow(s.words(r), base(r), d))
-	}
-	return nil
 }
 
 func (s *Site) documentPost(w http.ResponseWriter, r *http.Request) error {

@@ -126,6 +126,7 @@ var trailWords = map[string]string{
 	"display": "nav.displays", "patients": "look.record", "patients.id_number": "identity.number", "visits": "visit.title", "patient_merges": "merge.action",
 	"tokens": "queue.token", "queue_moves": "visit.moves", "invitations": "look.invitation", "sessions": "look.session",
 	"consultations": "consultation.one", "diagnoses": "consultation.diagnosis", "addenda": "consultation.addendum", "vitals": "vitals.title", "follow_ups": "visit.follow_up",
+	"history": "look.history", "prescriptions": "rx.title", "prescription_lines": "rx.medicine", "test_requests": "tests.form", "appointments": "appointment.one",
 	"documents": "documents.one", "documents.file": "documents.file", "document_withdrawals": "documents.withdraw",
 }
 

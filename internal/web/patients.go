@@ -159,21 +159,19 @@ func (s *Site) showPatient(w http.ResponseWriter, r *http.Request, status int, s
 	p.CheckIn, p.Edit, p.Merge = info.Can(access.CheckIn) && !merged, info.Can(access.PatientClinical) && !merged, info.Can(access.PatientMerge)
 	s.patientFacts(r, &p, rec, shown)
 	p.Open = s.openToday(r, c)
-	if err := s.pastVisits(r, &p, id, rec); err != nil {
+	past, running, err := s.past(r, id, uuid.Nil)
+	if err != nil {
 		return err
 	}
-	if err := s.patientFiles(r, &p, id, merged); err != nil {
+	p.Past, p.Takes, p.Banner.Takes = past, taken(l, at, running), takesLine(l, running)
+	if err := s.dueAgain(r, &p, rec); err != nil {
 		return err
+	}
+	if info.Can(access.DocumentView) {
+		p.Files, p.AddFile = at.Patient(id.String())+"/documents", info.Can(access.DocumentAdd) && !merged
 	}
 	if err := s.bookedVisits(r, &p, rec); err != nil {
 		return err
-	}
-	if info.Can(access.PrescriptionView) {
-		given, tests, err := s.Prescriptions.Of(r.Context(), id, 10)
-		if err != nil {
-			return err
-		}
-		p.Given, p.Asked = rxGiven(l, at, given), testsAsked(l, tests)
 	}
 	if merged {
 		p.Notices = append(p.Notices, ui.Notice{Kind: "wait", Text: l.T("patient.merged")})

@@ -9,6 +9,7 @@ import (
 	"github.com/cloister-health/cloister/internal/clinic"
 	"github.com/cloister-health/cloister/internal/consultation"
 	"github.com/cloister-health/cloister/internal/document"
+	"github.com/cloister-health/cloister/internal/history"
 	"github.com/cloister-health/cloister/internal/httpx"
 	"github.com/cloister-health/cloister/internal/identity"
 	"github.com/cloister-health/cloister/internal/patient"
@@ -36,6 +37,7 @@ type Site struct {
 	// Appointments are who comes when.
 	Appointments  *appointment.Service
 	Prescriptions *prescription.Service
+	History       *history.Service
 }
 
 // Routes are the rows of every page.

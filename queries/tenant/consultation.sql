@@ -138,19 +138,3 @@ from consultations c join visits v on v.id = c.visit_id left join tokens t on t.
 where c.doctor_id = @doctor_id and c.state = 'open' and v.state in ('in_consultation', 'done')
 order by c.started_at, c.id
 limit @at_most::integer;
-
--- name: ListHistory :many
--- Visits of a patient, newest first, each with what was found; a page goes on
--- after the last row of the one before.
-select v.id, v.patient_id, v.day, v.arrived_at, v.kind, v.purpose, v.state, coalesce(t.label, '')::text as label, coalesce(u.full_name, o.name, '')::text as doctor,
-       c.id as consultation_id, coalesce(c.state, '')::text as consultation_state, coalesce(c.complaint, '')::text as complaint,
-       coalesce(c.urgency, '')::text as urgency,
-       coalesce((select array_agg(d.title order by d.position) from diagnoses d where d.consultation_id = c.id and not d.withdrawn), '{}')::text[] as titles
-from visits v
-left join tokens t on t.visit_id = v.id
-left join consultations c on c.visit_id = v.id and c.state = 'finished'
-left join users u on u.id = coalesce(c.doctor_id, v.doctor_id)
-left join departments o on o.id = v.department_id
-where v.patient_id = any (@patient_ids::uuid[]) and (v.arrived_at, v.id) < (@before_at::timestamptz, @before_id::uuid)
-order by v.arrived_at desc, v.id desc
-limit @at_most::integer;

@@ -88,14 +88,6 @@ from prescriptions p join users u on u.id = p.doctor_id
 where p.visit_id = @visit_id and p.number <> ''
 order by 7, p.id;
 
--- name: ListPrescriptionsByPatients :many
--- Newest first.
-select p.id, p.number, p.visit_id, p.patient_id, p.doctor_id, p.state, coalesce(p.issued_at, p.created_at)::timestamptz as issued_at, p.version, u.full_name as doctor
-from prescriptions p join users u on u.id = p.doctor_id
-where p.patient_id = any (@patient_ids::uuid[]) and p.number <> ''
-order by 7 desc, p.id desc
-limit @at_most::integer;
-
 -- name: GetLastPrescription :one
 -- The last that was not taken back, whoever's: what the patient takes now.
 select p.id
@@ -148,13 +140,6 @@ select t.id, t.visit_id, t.patient_id, t.doctor_id, t.state, t.state_reason, t.n
 from test_requests t join users u on u.id = t.doctor_id
 where t.visit_id = @visit_id
 order by t.urgency desc, t.requested_at, t.id;
-
--- name: ListTestRequestsByPatients :many
-select t.id, t.visit_id, t.patient_id, t.doctor_id, t.state, t.state_reason, t.name, t.kind, t.code, t.urgency, t.required_on, t.note, t.result, t.requested_at, t.version, u.full_name as doctor
-from test_requests t join users u on u.id = t.doctor_id
-where t.patient_id = any (@patient_ids::uuid[])
-order by t.requested_at desc, t.id desc
-limit @at_most::integer;
 
 -- name: CancelTestRequest :execrows
 update test_requests set state = 'cancelled', state_reason = @state_reason where id = @id and version = @version;

@@ -26,7 +26,7 @@ func consulting() []sample {
 		}},
 		{"consulted", func(l *locale.Loc) templ.Component {
 			c := consultation(l)
-			return page.ConsultedPage(page.Consulted{Shell: c.Shell, Base: base, ID: "15", Banner: c.Banner, History: c.History, Trends: c.Trends,
+			return page.ConsultedPage(page.Consulted{Shell: c.Shell, Base: base, ID: "15", Banner: c.Banner, Past: c.Past, Trends: c.Trends,
 				Vitals: []ui.Fact{{Label: l.T("vitals.bp"), Value: "168/102 mmHg · " + l.T("vitals.high")}, {Label: l.T("vitals.pulse"), Value: "96 /min"}},
 				Notes: []page.ConsultedNotes{{Doctor: "M. Kulkarni", When: l.DateTime(now), Diagnoses: c.V.Diagnoses,
 					Facts:   []ui.Fact{{Label: l.T("consultation.complaint"), Value: c.V.Complaint}, {Label: l.T("consultation.follow_up"), Value: l.N("consultation.in_days", 7)}},
@@ -65,7 +65,7 @@ func consulting() []sample {
 				Vitals: c.Vitals, Taken: c.Taken, Done: true})
 		}},
 		{"history", func(l *locale.Loc) templ.Component {
-			return page.PatientHistory(page.HistoryPage{Shell: desk(l, "/patients", l.T("consultation.history")), Events: pastVisits(l), Next: base.Patient("112") + "/history?after=x"})
+			return page.PatientHistory(page.HistoryPage{Shell: desk(l, "/patients", l.T("consultation.history")), Banner: banner(l), Timeline: timeline(l)})
 		}},
 	}
 }
@@ -76,7 +76,7 @@ func consultation(l *locale.Loc) page.Consultation {
 	b.Flags = []ui.Flag{{Kind: "wait", Icon: "activity", Text: "Hypertension"}}
 	c := page.Consultation{Shell: shell(l, access.Doctor, "M. Kulkarni", "/my-queue", l.T("consultation.title", "Name", "Ramesh Patil")), Base: base, ID: "15", Banner: b, Once: "x",
 		Version: "3", Saved: l.T("consultation.saved", "Time", "10:42:07"), Since: "10:42", SignIn: base.At("/login"), Discard: true, Taken: l.T("vitals.taken", "Names", "R. Gaikwad"),
-		Symptoms: page.Symptoms(l), Degrees: page.Urgencies(l), History: pastVisits(l), Older: base.Patient("112") + "/history", BMI: "BMI 28.9 kg/m²",
+		Symptoms: page.Symptoms(l), Degrees: page.Urgencies(l), Past: timeline(l), BMI: "BMI 28.9 kg/m²",
 		V: page.ConsultationValues{Complaint: "Chest tightness since morning, no radiation. Headache.", Findings: "S1 S2 normal, chest clear. No pedal oedema.", Urgency: "urgent",
 			Symptoms: []string{"chest_pain", "headache"}, FollowUp: "7", Diagnoses: []page.DiagnosisRow{{Code: "I10", Title: "Essential (primary) hypertension", Note: "not controlled"}, {Title: "Tired of city noise"}}}}
 	for _, v := range []struct{ name, label, unit, value, flag, last string }{
@@ -113,11 +113,25 @@ func builder(l *locale.Loc) page.Rx {
 		Tests: []page.TestRow{{Name: "ECG 12 lead", Urgency: "stat"}, {Name: "Lipid profile", By: "3"}}}
 }
 
-func pastVisits(l *locale.Loc) []ui.Event {
-	return []ui.Event{
-		{When: l.Date(now.AddDate(0, -1, 0)), Stamp: "2026-10-23", Title: "Essential (primary) hypertension", Gist: "M. Kulkarni · no complaint", Href: base.Visit("9", "consultation"),
-			Abnormal: l.T("vitals.bp") + " 152/96 " + l.T("vitals.high")},
-		{When: l.Date(now.AddDate(0, -3, 0)), Stamp: "2026-08-23", Title: "Acute bronchitis", Gist: "M. Kulkarni", Href: base.Visit("7", "consultation")},
-		{When: l.Date(now.AddDate(0, -6, 0)), Stamp: "2026-05-23", Title: l.T("visit.routine"), Status: ui.NoShow},
+func timeline(l *locale.Loc) page.Timeline {
+	at := base.Patient("112") + "/history"
+	t := page.Timeline{Title: l.T("consultation.history"), Older: at + "?after=x"}
+	for i, label := range []string{l.T("timeline.all"), l.T("patient.visits"), l.T("patient.prescriptions"), l.T("tests.title"), l.T("timeline.files"), l.T("nav.appointments"), l.T("timeline.follow_ups")} {
+		t.Tabs = append(t.Tabs, ui.Tab{Label: label, NoCount: true, Href: at, Current: i == 0})
 	}
+	for _, e := range []ui.Event{
+		{Kind: l.T("appointment.one"), Icon: "calendar-clock", Title: l.T("appointment.one"), Gist: "M. Kulkarni", Status: ui.Booked, Href: base.Appointment("3", "")},
+		{Kind: l.T("visit.title"), Icon: "stethoscope", Title: "Essential (primary) hypertension", Gist: "M. Kulkarni · no complaint", Href: base.Visit("9", "consultation"),
+			Abnormal: l.T("vitals.bp") + " 152/96 " + l.T("vitals.high")},
+		{Kind: l.T("rx.title"), Icon: "pill", Title: "RX-2026-00042", Gist: "M. Kulkarni · Amlodipine 5 mg, Telmisartan 40 mg", Status: ui.Issued, Href: base.At("/prescriptions/42/print")},
+		{Kind: l.T("tests.form"), Icon: "flask-conical", Title: "Troponin I", Gist: "M. Kulkarni", Status: ui.Requested, Stat: true, Href: base.Visit("9", "tests")},
+		{Kind: l.T("timeline.file"), Icon: "file-text", Title: "Chest, front view", Gist: "S. Pawar · " + l.T("documents.why", "Reason", "Another person's"), Status: ui.Withdrawn, Href: base.At("/documents/7")},
+		{Kind: l.T("visit.follow_up"), Icon: "rotate-ccw", Title: l.T("rx.review", "Date", l.Date(now)), Gist: "M. Kulkarni", Status: ui.Due, Href: base.Visit("9", "consultation")},
+		{Kind: l.T("visit.title"), Icon: "stethoscope", Title: l.T("visit.routine"), Status: ui.NoShow},
+	} {
+		at := now.AddDate(0, -len(t.Events), 0)
+		e.When, e.Stamp = l.DateTime(at), l.Stamp(at)
+		t.Events = append(t.Events, e)
+	}
+	return t
 }

@@ -100,8 +100,9 @@ func record(l *locale.Loc) page.PatientPage {
 		Identity: []ui.Fact{{Label: l.T("patient.number"), Value: "PT-2026-00112"}, {Label: l.T("identity.number"), Value: "•••• •••• 4242"}},
 		Contact:  []ui.Fact{{Label: l.T("patient.mobile"), Value: "+91 98220 00114"}, {Label: l.T("patient.email")}},
 		Clinical: []ui.Fact{{Label: l.T("patient.allergies"), Value: "Penicillin"}, {Label: l.T("patient.blood"), Value: "B+"}},
-		Visits:   []ui.Event{{When: l.Date(now), Stamp: l.Stamp(now), Title: l.T("visit.routine"), Gist: "Dr. Kulkarni", Status: ui.Done, Href: base.Visit("1", "")}},
-		Older:    base.Patient("112") + "?before=x", Opened: []page.Opened{{Who: "S. Pawar", Role: page.RoleName(l, access.Receptionist), When: l.DateTime(now)}},
+		Past:     timeline(l), Files: base.Patient("112") + "/documents", AddFile: true,
+		Takes:  []page.Taken{{Name: "Amlodipine 5 mg", Dose: "1-0-0", Until: l.T("timeline.until", "Date", l.Date(now)), Href: base.At("/prescriptions/42/print")}},
+		Opened: []page.Opened{{Who: "S. Pawar", Role: page.RoleName(l, access.Receptionist), When: l.DateTime(now)}},
 	}
 }
 

@@ -46,8 +46,8 @@ var ErrMissing = errors.New("static: third-party files are missing from this bui
 var iconNames = []string{
 	"activity", "bell", "bed", "building-2", "calendar-clock", "calendar-days", "check", "chevron-down", "chevron-left", "chevron-right",
 	"circle-alert", "circle-check", "circle-dot", "circle-help", "clock", "corner-down-left", "diamond", "ellipsis", "external-link", "eye",
-	"file-text", "info", "key-round", "languages", "layout-dashboard", "link", "list-ordered", "log-out", "mail",
-	"megaphone", "merge", "minus", "monitor", "moon", "pencil", "phone", "play", "plus", "printer", "refresh-cw", "rotate-ccw",
+	"file-text", "flask-conical", "info", "key-round", "languages", "layout-dashboard", "link", "list-ordered", "log-out", "mail",
+	"megaphone", "merge", "minus", "monitor", "moon", "pencil", "phone", "pill", "play", "plus", "printer", "refresh-cw", "rotate-ccw",
 	"search", "settings", "shield", "siren", "skip-forward", "stethoscope", "sun", "ticket", "triangle-alert", "undo", "user",
 	"user-plus", "users", "volume-2", "x",
 }

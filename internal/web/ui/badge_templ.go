@@ -46,6 +46,8 @@ const (
 	Collected   Status = "collected"
 	InProgress  Status = "in_progress"
 	Reported    Status = "reported"
+	Due         Status = "due"
+	Withdrawn   Status = "withdrawn"
 )
 
 type look struct{ class, icon, key string }
@@ -85,13 +87,15 @@ var looks = map[Status]look{
 	Collected:   {"badge-lab", "diamond", "status.collected"},
 	InProgress:  {"badge-lab", "diamond", "status.in_progress"},
 	Reported:    {"badge-done", "check", "status.reported"},
+	Due:         {"badge-wait", "clock", "follow_up.due"},
+	Withdrawn:   {"", "x", "documents.withdrawn"},
 }
 
 // Statuses lists every status a badge can show, for the gallery and tests.
 func Statuses() []Status {
 	return []Status{Waiting, Called, Consulting, AtLab, Done, Skipped, NoShow, Cancelled, Urgent, Invited, Active, Inactive,
 		Suspended, Pending, Trial, PastDue, Expired, Archived, Registered, InDiagnosis, InTreatment, Admitted, Discharged, Deceased, Booked, Arrived,
-		Draft, Issued, Dispensed, Completed, Requested, Collected, InProgress, Reported}
+		Draft, Issued, Dispensed, Completed, Requested, Collected, InProgress, Reported, Due, Withdrawn}
 }
 
 // Badge shows a status; one it does not know shows nothing, so that a state
@@ -147,7 +151,7 @@ func Badge(s Status) templ.Component {
 			var templ_7745c5c3_Var4 string
 			templ_7745c5c3_Var4, templ_7745c5c3_Err = templ.JoinStringErrs(L(ctx).T(k.key))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `ui/badge.templ`, Line: 95, Col: 20}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `ui/badge.templ`, Line: 99, Col: 20}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var4))
 			if templ_7745c5c3_Err != nil {
@@ -222,7 +226,7 @@ func FlagBadge(f Flag) templ.Component {
 		var templ_7745c5c3_Var8 string
 		templ_7745c5c3_Var8, templ_7745c5c3_Err = templ.JoinStringErrs(f.Text)
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `ui/badge.templ`, Line: 113, Col: 10}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `ui/badge.templ`, Line: 117, Col: 10}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var8))
 		if templ_7745c5c3_Err != nil {

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"html"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/cloister-health/cloister/internal/access"
+	"github.com/cloister-health/cloister/internal/testkit"
+)
+
+// The history of a patient as a page, and as the parts that script asks for.
+func TestPatientsHistory(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	record := "/patients/" + testkit.Asha.String()
+	at := record + "/history"
+	every := []string{"Acute pharyngitis, unspecified", "152/96", "RX-2025-00001", "Paracetamol 500 mg", "Malaria parasite smear", "Blood count of the city laboratory",
+		"Come again on 17 Jan 2025", "Appointment"}
+	for _, r := range []access.Role{access.ClinicAdmin, access.Doctor, access.Nurse, access.Receptionist} {
+		want(t, s.send("GET", record, r, nil, false), 200, every)
+		want(t, s.send("GET", at, r, nil, false), 200, append(every, "<html", "Asha Kulkarni"))
+	}
+	part := s.send("GET", at+"?kind=test", access.Doctor, nil, true)
+	want(t, part, 200, []string{`id="timeline"`, "Malaria parasite smear", `aria-current="true" hx-get`}, "<html", "Paracetamol 500 mg")
+	want(t, s.send("GET", at+"?kind=nothing", access.Doctor, nil, true), 200, []string{"Malaria parasite smear", "Paracetamol 500 mg"})
+	want(t, s.send("GET", at+"?kind=visit&besides="+testkit.Visit.String(), access.Doctor, nil, true), 200, []string{"Nothing of this kind"}, "pharyngitis")
+	// The consultation's own visit is not beside it.
+	want(t, s.send("GET", "/visits/"+testkit.Visit.String()+"/consultation", access.Doctor, nil, false), 200, []string{`id="timeline"`, "RX-2025-00001", "besides=" + testkit.Visit.String()})
+	if w := s.send("GET", at, access.LabTechnician, nil, false); w.Code != 403 {
+		t.Errorf("a lab technician: %d", w.Code)
+	}
+	want(t, s.send("GET", "/patients/"+testkit.Display.String()+"/history", access.Doctor, nil, false), 404, nil, "Asha")
+}
+
+var olderLink = regexp.MustCompile(`hx-get="([^"]+)" hx-target="closest li"`)
+
+func TestOlderEntriesComeInTheirPlace(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.db.Exec(t, `set session_replication_role = replica; set search_path = clinic_alpha, ext, pg_temp;
+		insert into documents (clinic_id, id, patient_id, kind, title, media_type, bytes, pages, uploaded_at)
+		select '`+testkit.Alpha.ID.String()+`', gen_random_uuid(), '`+testkit.Bilal.String()+`', 'lab', 'Report no ' || n || '.', 'application/pdf', 10, 1, '2026-01-01'::timestamptz + n / 2 * interval '1 hour'
+		from generate_series(1, 60) n`)
+	page := s.send("GET", "/patients/"+testkit.Bilal.String(), access.Receptionist, nil, false)
+	seen := map[string]int{}
+	for range 5 {
+		for _, m := range regexp.MustCompile(`Report no \d+\.`).FindAllString(page.Body.String(), -1) {
+			seen[m]++
+		}
+		m := olderLink.FindStringSubmatch(page.Body.String())
+		if m == nil {
+			break
+		}
+		page = s.send("GET", strings.TrimPrefix(html.UnescapeString(m[1]), "/clinic/alpha"), access.Receptionist, nil, true)
+		want(t, page, 200, []string{"data-focus"}, "<html", `id="timeline"`)
+	}
+	for title, n := range seen {
+		if n != 1 {
+			t.Errorf("%s came %d times", title, n)
+		}
+	}
+	if len(seen) != 60 {
+		t.Errorf("%d reports of 60", len(seen))
+	}
+}
