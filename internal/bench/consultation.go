@@ -4,12 +4,9 @@ package bench
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
-	"net/http"
 	"strings"
 	"time"
 
@@ -149,20 +146,7 @@ func suggestions(doctor context.Context, in *installation, s *consultation.Servi
 // service reads, and the whole page over HTTP.
 func (in *installation) longScreen(ctx, doctor context.Context, n *tenants.Clinic, s *consultation.Service, rounds int) ([]Row, error) {
 	visit := uuid.MustParse("01980000-0000-7000-9000-000000000001")
-	timed := func(f func() error) ([]float64, error) {
-		var took []float64
-		for i := range rounds + 5 {
-			begun := time.Now()
-			if err := f(); err != nil {
-				return nil, err
-			}
-			if i >= 5 {
-				took = append(took, micros(time.Since(begun))/1e3)
-			}
-		}
-		return took, nil
-	}
-	work, err := timed(func() error {
+	work, err := lasted(rounds, func() error {
 		w, err := s.Work(doctor, visit)
 		if err == nil && len(w.Trend) == 0 {
 			err = errors.New("the readings are missing")
@@ -181,21 +165,8 @@ func (in *installation) longScreen(ctx, doctor context.Context, n *tenants.Clini
 		return nil, err
 	}
 	defer stop()
-	page, err := timed(func() error {
-		r, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/clinic/"+n.Slug+"/visits/"+visit.String()+"/consultation", nil)
-		if err != nil {
-			return err
-		}
-		r.Header.Set("Cookie", "cloister="+base64.RawURLEncoding.EncodeToString(sessionToken[:]))
-		res, err := http.DefaultClient.Do(r)
-		if err != nil {
-			return err
-		}
-		defer res.Body.Close()
-		_, err = io.Copy(io.Discard, res.Body)
-		if res.StatusCode != http.StatusOK {
-			err = fmt.Errorf("the screen answered %d", res.StatusCode)
-		}
+	page, err := lasted(rounds, func() error {
+		_, err := fetch(ctx, base+"/clinic/"+n.Slug+"/visits/"+visit.String()+"/consultation")
 		return err
 	})
 	if err != nil {

@@ -68,7 +68,7 @@ describe("files", { concurrency: false }, () => {
       await page.locator(".notice", { hasText: "Withdrawn" }).waitFor();
       wrong.push(...await inspect(page, "a withdrawn picture"));
       await page.goto(patient);
-      await page.locator("#documents ~ *, [aria-labelledby^=documents]", { hasText: "Chest, front" }).first().waitFor();
+      await page.locator("#timeline", { hasText: "Chest, front" }).waitFor();
       wrong.push(...await inspect(page, "the patient's page with files"));
       assert.deepEqual(wrong, []);
       assert.deepEqual(page.faults, []);

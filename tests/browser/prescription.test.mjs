@@ -179,7 +179,10 @@ describe("prescribing", { concurrency: false }, () => {
     await page.click(".btn-danger");
     await page.locator(".void", { hasText: "Patient left" }).waitFor();
     await page.goto(patient);
-    assert.match(await page.textContent("#prescriptions"), /Cancelled[^]*Cancelled/);
+    await page.click("#timeline-prescription");
+    await page.locator("#timeline-prescription[aria-current]").waitFor();
+    assert.match(await page.textContent("#timeline"), /Cancelled[^]*Cancelled/);
+    assert.equal(await active(page), "timeline-prescription");
     assert.deepEqual(page.faults, []);
     await page.context().close();
   });
