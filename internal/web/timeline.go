@@ -162,7 +162,7 @@ func entryEvent(l *locale.Loc, at page.Base, e history.Entry, usual consultation
 		ev.Title, ev.Href = ev.Kind, at.Appointment(e.ID.String(), "")
 		ev.Kind = ""
 	case history.FollowUp:
-		ev.Title, ev.Href = l.T("rx.review", "Date", l.Day(e.Day)), at.Visit(e.VisitID.String(), "consultation")
+		ev.Title, ev.Href = l.T("timeline.again", "Date", l.Day(e.Day)), at.Visit(e.VisitID.String(), "consultation")
 	}
 	ev.Gist = dots(e.Doctor, text, clip(e.Result.Reveal(), 120), clip(e.Reason.Reveal(), 120))
 	return ev

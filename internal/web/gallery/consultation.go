@@ -126,7 +126,7 @@ func timeline(l *locale.Loc) page.Timeline {
 		{Kind: l.T("rx.title"), Icon: "pill", Title: "RX-2026-00042", Gist: "M. Kulkarni · Amlodipine 5 mg, Telmisartan 40 mg", Status: ui.Issued, Href: base.At("/prescriptions/42/print")},
 		{Kind: l.T("tests.form"), Icon: "flask-conical", Title: "Troponin I", Gist: "M. Kulkarni", Status: ui.Requested, Stat: true, Href: base.Visit("9", "tests")},
 		{Kind: l.T("timeline.file"), Icon: "file-text", Title: "Chest, front view", Gist: "S. Pawar · " + l.T("documents.why", "Reason", "Another person's"), Status: ui.Withdrawn, Href: base.At("/documents/7")},
-		{Kind: l.T("visit.follow_up"), Icon: "rotate-ccw", Title: l.T("rx.review", "Date", l.Date(now)), Gist: "M. Kulkarni", Status: ui.Due, Href: base.Visit("9", "consultation")},
+		{Kind: l.T("visit.follow_up"), Icon: "rotate-ccw", Title: l.T("timeline.again", "Date", l.Date(now)), Gist: "M. Kulkarni", Status: ui.Due, Href: base.Visit("9", "consultation")},
 		{Kind: l.T("visit.title"), Icon: "stethoscope", Title: l.T("visit.routine"), Status: ui.NoShow},
 	} {
 		at := now.AddDate(0, -len(t.Events), 0)
