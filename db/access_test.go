@@ -144,11 +144,22 @@ func newWorld(t *testing.T) *testkit.DB {
 			"insert into profiles (user_id, shift) select id, 'night' from users where role in ('nurse', 'lab_technician')",
 			"insert into visits (id, patient_id, doctor_id, day, kind, arrived_at) values ($1, $2, $3, now(), 'routine', now())",
 			"insert into tokens (id, visit_id) values ($1, $1)",
+			// A prescription that the display's actor names, as a code on paper does.
+			"insert into prescriptions (id, visit_id, patient_id, doctor_id) values ($1, $2, $3, $4)",
+			"insert into prescription_lines (id, prescription_id, patient_id, doctor_id, position, medicine) values ($1, $1, $2, $3, 1, 'Cetirizine')",
+			"update prescriptions set state = 'issued' where id = $1",
 			"select platform.record_view('patients', id, id) from patients where first_name = 'Asha'",
 		} {
-			args := []any{todaysVisit, testkit.Asha, testkit.SecondDoctor}[:strings.Count(sql, "$")]
-			if strings.HasPrefix(sql, "insert into tokens") {
+			args := []any{todaysVisit, testkit.Asha, testkit.SecondDoctor}[:min(3, strings.Count(sql, "$"))]
+			switch {
+			case strings.HasPrefix(sql, "insert into tokens"):
 				args = args[:1]
+			case strings.HasPrefix(sql, "insert into prescriptions"):
+				args = []any{testkit.Display, testkit.Visit, testkit.Asha, testkit.Doctor}
+			case strings.HasPrefix(sql, "insert into prescription_lines"):
+				args = []any{testkit.Display, testkit.Asha, testkit.Doctor}
+			case strings.HasPrefix(sql, "update prescriptions"):
+				args = []any{testkit.Display}
 			}
 			if _, err := tx.Exec(context.Background(), sql, args...); err != nil {
 				t.Fatalf("%s: %v", sql, err)

@@ -84,6 +84,7 @@ func newApp(ctx context.Context, c config, h *health, metrics prometheus.Registe
 	site := &web.Site{Print: a.print, Faces: faces, Find: a.find, People: a.people, Clinic: clinic.NewService(a.db, a.people), Platform: platform.NewService(a.db),
 		Patients: patients, Visits: visit.NewService(a.db, patients, m.LinkKey()), Consults: consultation.NewService(a.db),
 		Prescriptions: prescription.NewService(a.db),
+		Verifier:      prescription.NewVerifier(a.db, m.LinkKey()),
 		Documents:     document.NewService(a.db, a.keys, a.files),
 		Appointments:  appointment.NewService(a.db), History: history.NewService(a.db)}
 	signedIn := httpx.People{Identity: a.people}

@@ -27,7 +27,7 @@ func FuzzAddress(f *testing.F) {
 		f.Add("/clinic/"+slug, "next=//evil.example", "alpha.clinics.example:8080", "cloister=x", "", true)
 	}
 	for _, path := range []string{"/", "/platform/clinics", "/platform/login", "/clinic/alpha/patients", "/clinic/alpha/patients/search", "/clinic/alpha/visits", "/clinic/alpha/staff/x",
-		"/clinic/alpha/password/x", "/clinic/alpha/display/x", "/clinic/alpha/place/x", "/clinic/alpha/settings/branding/preview.css", "/clinic/alpha/account/sessions", "//", "/clinic//login", "/assets/../x"} {
+		"/clinic/alpha/password/x", "/clinic/alpha/display/x", "/clinic/alpha/place/x", "/clinic/alpha/verify/x", "/clinic/alpha/settings/branding/preview.css", "/clinic/alpha/account/sessions", "//", "/clinic//login", "/assets/../x"} {
 		for _, query := range []string{"", "q=\xff\x00", "q=%ff%00&from=%ff&to=0&state=%00&role=%ff&status=%ff&after=%ff", "q=' or 1=1 --&colour=%3B}", "%", "a;b"} {
 			f.Add(path, query, "[::1]:x", "cloister="+strings.Repeat("A", 43)+"; cloister_operator="+strings.Repeat("_", 43), "1, ::1, \x00", true)
 		}

@@ -204,6 +204,31 @@ func (q *Queries) GetPrescription(ctx context.Context, id uuid.UUID) (GetPrescri
 	return i, err
 }
 
+const getPrescriptionStanding = `-- name: GetPrescriptionStanding :one
+select p.number, p.state, p.issued_at, exists (select from prescriptions n where n.version_of = p.id) as replaced
+from prescriptions p where p.id = $1
+`
+
+type GetPrescriptionStandingRow struct {
+	Number   string
+	State    string
+	IssuedAt *time.Time
+	Replaced bool
+}
+
+// Whether a prescription is in force, for who holds the paper.
+func (q *Queries) GetPrescriptionStanding(ctx context.Context, id uuid.UUID) (GetPrescriptionStandingRow, error) {
+	row := q.db.QueryRow(ctx, getPrescriptionStanding, id)
+	var i GetPrescriptionStandingRow
+	err := row.Scan(
+		&i.Number,
+		&i.State,
+		&i.IssuedAt,
+		&i.Replaced,
+	)
+	return i, err
+}
+
 const getTemplate = `-- name: GetTemplate :one
 select t.id, t.doctor_id, t.name, t.keyword, t.description, t.sheet, t.shared, t.active, t.version from prescription_templates t where t.id = $1
 `

@@ -241,7 +241,7 @@ func (s *Service) Slip(ctx context.Context, id uuid.UUID) (Slip, error) {
 			return err
 		}
 		out = Slip{Visit: id, Token: v.Label, Line: linesByID(lines)[v.LineID.UUID], Name: v.FullName, State: State(v.State), Arrived: v.ArrivedAt,
-			WidthMM: int(set.SlipWidthMm), Place: s.placeKey(tx.Clinic.ID, id)}
+			WidthMM: int(set.SlipWidthMm), Place: s.links.Key(placeLink, tx.Clinic.ID, id, 0)}
 		out.Ahead = ahead(queue, id)
 		out.Wait = time.Duration(out.Ahead) * pace.of(v.LineID.UUID)
 		return nil

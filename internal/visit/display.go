@@ -1,13 +1,8 @@
 package visit
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/binary"
 	"slices"
 	"time"
 	"unicode/utf8"
@@ -17,6 +12,7 @@ import (
 	"github.com/cloister-health/cloister/db/tenantdb"
 	"github.com/cloister-health/cloister/internal/access"
 	"github.com/cloister-health/cloister/internal/apperr"
+	"github.com/cloister-health/cloister/internal/keys"
 	"github.com/cloister-health/cloister/internal/patient"
 	"github.com/cloister-health/cloister/tenants"
 )
@@ -55,7 +51,7 @@ func (s *Service) Screens(ctx context.Context) (screens []Screen, lines []Line, 
 		}
 		for _, r := range rows {
 			screens = append(screens, Screen{ID: r.ID, Name: r.Name, Lines: r.Lines, Active: r.Active, Created: r.CreatedAt, Version: r.Version,
-				Key: s.screenKey(tx.Clinic.ID, r.ID, r.Generation)})
+				Key: s.links.Key(displayLink, tx.Clinic.ID, r.ID, r.Generation)})
 		}
 		for _, l := range known {
 			lines = append(lines, lineOf(l))
@@ -153,39 +149,11 @@ func (s *Service) changeScreen(ctx context.Context, id uuid.UUID, change func(co
 	}))
 }
 
-// A key in a link is an id and a MAC over what it opens, cut to 128 bits:
-// nobody finds one by trying, and none opens another clinic's.
-const macSize = 16
-
-func (s *Service) sign(what string, clinic, id uuid.UUID, generation int32) []byte {
-	m := hmac.New(sha256.New, s.linkKey)
-	m.Write([]byte(what))
-	m.Write(clinic[:])
-	m.Write(id[:])
-	m.Write(binary.BigEndian.AppendUint32(nil, uint32(generation)))
-	return m.Sum(nil)[:macSize]
-}
-
-func key(id uuid.UUID, mac []byte) string {
-	return base64.RawURLEncoding.EncodeToString(append(bytes.Clone(id[:]), mac...))
-}
-
-func openKey(text string) (id uuid.UUID, mac []byte, ok bool) {
-	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
-	if err != nil || len(b) != len(id)+macSize {
-		return id, nil, false
-	}
-	copy(id[:], b)
-	return id, b[len(id):], true
-}
-
-func (s *Service) screenKey(clinic, id uuid.UUID, generation int32) string {
-	return key(id, s.sign("display", clinic, id, generation))
-}
-
-func (s *Service) placeKey(clinic, visit uuid.UUID) string {
-	return key(visit, s.sign("place", clinic, visit, 0))
-}
+// What the keys in the links of displays and places are signed for.
+const (
+	displayLink = "display"
+	placeLink   = "place"
+)
 
 // public gives the context a display's scope, whoever asks. Only what a key
 // opens runs in it.
@@ -227,7 +195,7 @@ const (
 //
 // Errors: NotFound, for a wrong, revoked or switched-off key alike.
 func (s *Service) Wall(ctx context.Context, clinic *tenants.Clinic, text string) (Wall, error) {
-	id, mac, ok := openKey(text)
+	id, mac, ok := keys.ReadLink(text)
 	if !ok || clinic == nil {
 		return Wall{}, notFound()
 	}
@@ -238,7 +206,7 @@ func (s *Service) Wall(ctx context.Context, clinic *tenants.Clinic, text string)
 		if err != nil {
 			return err
 		}
-		if !d.Active || !hmac.Equal(mac, s.sign("display", tx.Clinic.ID, id, d.Generation)) {
+		if !d.Active || !s.links.Right(displayLink, tx.Clinic.ID, id, d.Generation, mac) {
 			return notFound()
 		}
 		var (
@@ -319,8 +287,8 @@ type Place struct {
 //
 // Errors: NotFound.
 func (s *Service) Place(ctx context.Context, clinic *tenants.Clinic, text string) (Place, error) {
-	id, mac, ok := openKey(text)
-	if !ok || clinic == nil || !hmac.Equal(mac, s.sign("place", clinic.ID, id, 0)) {
+	id, mac, ok := keys.ReadLink(text)
+	if !ok || clinic == nil || !s.links.Right(placeLink, clinic.ID, id, 0, mac) {
 		return Place{}, notFound()
 	}
 	ctx = public(ctx, clinic, id)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cloister-health/cloister/db/tenantdb"
 	"github.com/cloister-health/cloister/internal/access"
+	"github.com/cloister-health/cloister/internal/keys"
 	"github.com/cloister-health/cloister/internal/patient"
 	"github.com/cloister-health/cloister/tenants"
 )
@@ -23,14 +24,14 @@ const topicDisplay = "display"
 type Service struct {
 	db       *tenants.DB
 	patients *patient.Service
-	linkKey  []byte
+	links    keys.Links
 	paces    paces
 }
 
 // NewService makes the service. linkKey signs the links of displays and of
 // patients' places.
 func NewService(db *tenants.DB, patients *patient.Service, linkKey []byte) *Service {
-	return &Service{db: db, patients: patients, linkKey: append([]byte(nil), linkKey...), paces: paces{known: map[uuid.UUID]clinicPaces{}}}
+	return &Service{db: db, patients: patients, links: keys.NewLinks(linkKey), paces: paces{known: map[uuid.UUID]clinicPaces{}}}
 }
 
 func (s *Service) allow(ctx context.Context, c access.Capability) error { return s.db.Allow(ctx, c) }

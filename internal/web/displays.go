@@ -32,7 +32,7 @@ func (s *Site) displayRoutes() []httpx.Route {
 		{Method: http.MethodGet, Path: at + "/display/{key}", Gate: httpx.Visitor, Handler: s.display},
 		{Method: http.MethodGet, Path: at + "/display/{key}/events", Gate: httpx.Visitor, Stream: true, Handler: s.displayEvents},
 		{Method: http.MethodGet, Path: at + "/place/{key}", Gate: httpx.Visitor, Handler: s.place},
-		{Method: http.MethodGet, Path: at + "/place/{key}/qr.png", Gate: httpx.Visitor, Handler: s.placeQR},
+		{Method: http.MethodGet, Path: at + "/place/{key}/qr.png", Gate: httpx.Visitor, Handler: s.linkQR},
 	}
 }
 
@@ -203,9 +203,9 @@ func (s *Site) place(w http.ResponseWriter, r *http.Request) error {
 	return s.show(w, r, http.StatusOK, page.PlacePage(page.Place{Frame: s.plain(r, l.T("slip.title", "Token", p.Token)), Refresh: at, Line: line}))
 }
 
-// placeQR is the picture on a slip that leads to the place. It is drawn for
-// every well-formed key: it tells nothing that the asker didn't bring.
-func (s *Site) placeQR(w http.ResponseWriter, r *http.Request) error {
+// linkQR is the picture on a paper that leads to the page of a link. It is drawn
+// for every key: it tells nothing that the asker didn't bring.
+func (s *Site) linkQR(w http.ResponseWriter, r *http.Request) error {
 	link := strings.TrimSuffix(r.URL.Path, "/qr.png")
 	png, err := qrPicture(r, link)
 	if err != nil {

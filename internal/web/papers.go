@@ -122,7 +122,7 @@ func (s *Site) pdf(w http.ResponseWriter, r *http.Request, e ui.Env, c templ.Com
 func (s *Site) file(r *http.Request) func(path string) ([]byte, string, bool) {
 	at, c := base(r), httpx.From(r.Context()).Clinic
 	return func(path string) ([]byte, string, bool) {
-		if link, ok := strings.CutSuffix(path, "/qr.png"); ok && strings.HasPrefix(link, at.At("/place/")) {
+		if link, ok := strings.CutSuffix(path, "/qr.png"); ok && (strings.HasPrefix(link, at.At("/place/")) || strings.HasPrefix(link, at.At("/verify/"))) {
 			png, err := qrPicture(r, link)
 			return png, "image/png", err == nil
 		}

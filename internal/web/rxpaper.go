@@ -74,6 +74,9 @@ func (s *Site) prescription(r *http.Request) (p paper.Prescription, k wish, name
 		p.Note = l.T("rx.corrects", "Number", rx.OldNumber, "Reason", rx.VersionReason.Reveal())
 	}
 	s.standing(r, l, &p.Sheet, rx)
+	if rx.State != prescription.Draft {
+		p.Check = base(r).At("/verify/" + s.Verifier.Code(httpx.From(r.Context()).Clinic.ID, rx.ID) + "/qr.png")
+	}
 	if c := notesOf(work, rx.DoctorID); c != nil {
 		p.Complaint, p.Findings, p.Diagnosis = c.Complaint.Reveal(), c.Findings.Reveal(), diagnoses(c)
 		p.Advice, p.Review = written(c.Advice.Reveal(), l), reviewDay(r, l, c)

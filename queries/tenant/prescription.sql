@@ -146,3 +146,8 @@ update test_requests set state = 'cancelled', state_reason = @state_reason where
 
 -- name: GetTestRequest :one
 select t.id, t.visit_id, t.patient_id, t.state, t.version from test_requests t where t.id = @id;
+
+-- name: GetPrescriptionStanding :one
+-- Whether a prescription is in force, for who holds the paper.
+select p.number, p.state, p.issued_at, exists (select from prescriptions n where n.version_of = p.id) as replaced
+from prescriptions p where p.id = @id;

@@ -240,6 +240,17 @@ describe("prescribing", { concurrency: false }, () => {
       await page.click("[data-submit]");
       await page.waitForURL(/\/print\?now=1$/);
       wrong.push(...await inspect(page, "paper"));
+      const printed = page.url();
+      await page.goto(printed.split("?")[0].replace("/print", "/cancel"));
+      wrong.push(...await inspect(page, "cancel"));
+      await page.goto(printed.split("?")[0] + "?lang=hi&head=none&paper=a4");
+      wrong.push(...await inspect(page, "paper in Hindi"));
+      const code = (await page.getAttribute(".check img", "src")).replace("/qr.png", "");
+      const stranger = await open(browser, { size });
+      await stranger.goto(code);
+      assert.match(await stranger.textContent("main"), /RX-\d+-\d+[^]*Valid/);
+      wrong.push(...await inspect(stranger, "what the code says"));
+      await stranger.context().close();
       await page.goto(visit + "/consultation");
       wrong.push(...await inspect(page, "finished"));
       await page.goto(visit + "/tests");

@@ -81,6 +81,10 @@ func reception() []sample {
 			d.Board.Cards = nil
 			return page.DisplayPage(d)
 		}},
+		{"verified", func(l *locale.Loc) templ.Component {
+			return page.VerifiedPage(page.Verified{Frame: plain(l.T("verify.title")), Number: "RX-2026-00042", Clinic: "Northside Family Clinic", Local: mr("नॉर्थसाइड फॅमिली क्लिनिक"), Issued: l.Date(now),
+				Flag: ui.Flag{Kind: "done", Icon: "check", Text: l.T("verify.valid")}, Means: l.T("verify.valid_means")})
+		}},
 		{"slip", func(l *locale.Loc) templ.Component { return page.SlipPage(slip(l)) }},
 		{"slip-58", func(l *locale.Loc) templ.Component {
 			s := slip(l)
