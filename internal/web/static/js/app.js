@@ -115,6 +115,55 @@
     delete root.dataset.print;
   };
 
+  // A form that may be sent twice and counts once waits for a service that does
+  // not answer: what was typed stays on the page, is said to be unsent, and goes
+  // once the service is back. Who types on meanwhile sends it by hand.
+  const unsent = $("#unsent");
+  let waiting = null, knocking;
+  const cleared = new WeakSet(); // forms whose service answered just now
+  const reachable = () => fetch("/readyz", { cache: "no-store", signal: AbortSignal.timeout(4000) }).then((answer) => answer.ok, () => false);
+  const send = (form, by) => {
+    if (waiting?.form === form) { waiting = null; unsent.hidden = true; }
+    form.removeAttribute("aria-busy");
+    cleared.add(form);
+    form.requestSubmit(by?.isConnected ? by : undefined);
+  };
+  const hold = (form, by) => {
+    form.removeAttribute("aria-busy");
+    if (waiting?.form !== form) waiting = { form, by, since: new Date().toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" }) };
+    $("[data-unsent-text]", unsent).textContent = unsent.dataset.text.replace("#", waiting.since);
+    unsent.hidden = false;
+    clearTimeout(knocking);
+    knocking = setTimeout(knock, 5000);
+  };
+  const knock = async (byHand) => {
+    clearTimeout(knocking);
+    const held = waiting;
+    if (!held?.form.isConnected) { waiting = null; unsent.hidden = true; return; }
+    if (!await reachable()) hold(held.form, held.by);
+    else if (waiting === held && (byHand || !held.changed)) send(held.form, held.by);
+    else $("[data-unsent-text]", unsent).textContent = unsent.dataset.back;
+  };
+  if (unsent) {
+    document.addEventListener("submit", (e) => {
+      const form = e.target;
+      if (form.method !== "post" || !$("[name=_once]", form) || form.hasAttribute("hx-post") || cleared.delete(form)) return;
+      e.preventDefault(); e.stopImmediatePropagation();
+      if (form.getAttribute("aria-busy") === "true") return;
+      form.setAttribute("aria-busy", "true");
+      const by = e.submitter;
+      reachable().then((answers) => (answers ? send : hold)(form, by));
+    }, true);
+    document.addEventListener("input", (e) => { if (waiting && e.target.form === waiting.form) waiting.changed = true; });
+    document.addEventListener("htmx:error", (e) => {
+      const { sourceElement: form, request } = e.detail?.ctx || {};
+      if (form?.matches?.("form[hx-post]") && $("[name=_once]", form)) hold(form, request.submitter);
+    });
+    $("[data-unsent-send]", unsent).addEventListener("click", () => knock(true));
+    addEventListener("online", () => knock());
+    addEventListener("beforeunload", (e) => { if (waiting) e.preventDefault(); });
+  }
+
   // Forms: one submit at a time, and a warning before typed text is lost.
   const dirty = new WeakSet();
   document.addEventListener("input", (e) => { const f = e.target.form; if (f?.matches("[data-guard]")) dirty.add(f); });

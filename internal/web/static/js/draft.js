@@ -67,7 +67,7 @@
   const save = async () => {
     clearTimeout(timer);
     const text = typed();
-    if (text === kept || told) return;
+    if (text === kept || told || leaving) return; // what is being sent needs no draft
     if (running) { again = true; return; }
     running = true;
     if (bar.hidden) state.textContent = form.dataset.saving;
