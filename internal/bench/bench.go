@@ -37,6 +37,7 @@ func Cases() []Case {
 		{"search", "Patient search in a clinic of 100 000", Search},
 		{"consultation", "Suggestions of ICD-10, and the screen of a long history", Consultation},
 		{"history", "The page of a patient with 1000 visits", History},
+		{"pdf", "The PDF of a prescription", PDF},
 		{"pages", "Pages of the service under 50 users", Pages},
 	}
 }
