@@ -36,6 +36,7 @@ func Cases() []Case {
 		{"migrate", "One new DDL over every clinic against a loop of the same", Migrate},
 		{"search", "Patient search in a clinic of 100 000", Search},
 		{"consultation", "Suggestions of ICD-10, and the screen of a long history", Consultation},
+		{"prescribing", "Suggestions of medicines, and from a template to the prescription", Prescribing},
 		{"history", "The page of a patient with 1000 visits", History},
 		{"pdf", "The PDF of a prescription", PDF},
 		{"pages", "Pages of the service under 50 users", Pages},
