@@ -490,78 +490,6 @@ func (q *Queries) IssuePrescription(ctx context.Context, id uuid.UUID) (string, 
 	return number, err
 }
 
-const listFormulary = `-- name: ListFormulary :many
-select f.id, f.name, f.generic, f.form, f.strengths, f.strength, f.morning, f.afternoon, f.evening, f.night, f.sos, f.days, f.food, f.route, f.active, f.source, f.version
-from formulary f
-where (f.name, f.id) > ($1::text, $2::uuid)
-order by f.name, f.id
-limit $3::integer
-`
-
-type ListFormularyParams struct {
-	AfterName string
-	AfterID   uuid.UUID
-	AtMost    int32
-}
-
-type ListFormularyRow struct {
-	ID        uuid.UUID
-	Name      string
-	Generic   string
-	Form      string
-	Strengths []string
-	Strength  string
-	Morning   int16
-	Afternoon int16
-	Evening   int16
-	Night     int16
-	Sos       bool
-	Days      *int16
-	Food      string
-	Route     string
-	Active    bool
-	Source    string
-	Version   int32
-}
-
-func (q *Queries) ListFormulary(ctx context.Context, arg ListFormularyParams) ([]ListFormularyRow, error) {
-	rows, err := q.db.Query(ctx, listFormulary, arg.AfterName, arg.AfterID, arg.AtMost)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []ListFormularyRow{}
-	for rows.Next() {
-		var i ListFormularyRow
-		if err := rows.Scan(
-			&i.ID,
-			&i.Name,
-			&i.Generic,
-			&i.Form,
-			&i.Strengths,
-			&i.Strength,
-			&i.Morning,
-			&i.Afternoon,
-			&i.Evening,
-			&i.Night,
-			&i.Sos,
-			&i.Days,
-			&i.Food,
-			&i.Route,
-			&i.Active,
-			&i.Source,
-			&i.Version,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const listMedicinesByName = `-- name: ListMedicinesByName :many
 select f.id, f.name, f.generic, f.form, f.strengths, f.strength, f.morning, f.afternoon, f.evening, f.night, f.sos, f.days, f.food, f.route, f.class
 from formulary f
@@ -1057,24 +985,6 @@ func (q *Queries) SuggestTests(ctx context.Context, arg SuggestTestsParams) ([]S
 		return nil, err
 	}
 	return items, nil
-}
-
-const switchMedicine = `-- name: SwitchMedicine :execrows
-update formulary set active = $1 where id = $2 and version = $3
-`
-
-type SwitchMedicineParams struct {
-	Active  bool
-	ID      uuid.UUID
-	Version int32
-}
-
-func (q *Queries) SwitchMedicine(ctx context.Context, arg SwitchMedicineParams) (int64, error) {
-	result, err := q.db.Exec(ctx, switchMedicine, arg.Active, arg.ID, arg.Version)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
 }
 
 const updateTemplate = `-- name: UpdateTemplate :execrows

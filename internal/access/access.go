@@ -101,6 +101,7 @@ const (
 	PrescriptionOwn  Capability = "prescription.own"
 	PrescriptionView Capability = "prescription.view"
 	TemplateOwn      Capability = "template.own"
+	FormularyKeep    Capability = "formulary.keep"
 	DraftKeep        Capability = "draft.keep"
 	DocumentView     Capability = "document.view"
 	DocumentAdd      Capability = "document.add"
@@ -138,6 +139,7 @@ var needs = map[Capability][]Privilege{
 	PrescriptionOwn:  {{Table: "prescriptions", Command: "insert"}, {Table: "prescription_lines", Command: "insert"}, {Table: "test_requests", Command: "insert"}},
 	PrescriptionView: {{Table: "prescriptions", Command: "select"}, {Table: "prescription_lines", Command: "select"}},
 	TemplateOwn:      {{Table: "prescription_templates", Command: "insert", Columns: []string{"name", "sheet"}}, {Table: "prescription_templates", Command: "delete"}},
+	FormularyKeep:    {{Table: "formulary", Command: "insert"}, {Table: "formulary", Command: "update"}, {Table: "test_catalogue", Command: "insert"}, {Table: "test_catalogue", Command: "update"}},
 	DraftKeep:        {{Table: "drafts", Command: "insert"}},
 	DocumentView:     {{Table: "documents", Command: "select"}, {Table: "document_withdrawals", Command: "select"}},
 	DocumentAdd:      {{Table: "documents", Command: "insert"}},

@@ -44,7 +44,7 @@ type Site struct {
 // Routes are the rows of every page.
 func (s *Site) Routes() []httpx.Route {
 	return slices.Concat(s.commonRoutes(), s.homeRoutes(), s.signInRoutes(), s.accountRoutes(), s.staffRoutes(), s.settingsRoutes(), s.officeRoutes(), s.platformRoutes(),
-		s.receptionRoutes(), s.consultationRoutes(), s.prescriptionRoutes(), s.paperRoutes(), s.verifyRoutes(), s.appointmentRoutes())
+		s.receptionRoutes(), s.consultationRoutes(), s.prescriptionRoutes(), s.formularyRoutes(), s.paperRoutes(), s.verifyRoutes(), s.appointmentRoutes())
 }
 
 // receptionRoutes are the desk's and the waiting room's. Rows with a fixed last

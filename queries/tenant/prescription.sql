@@ -32,16 +32,6 @@ insert into formulary (id, name, generic, form, strengths, strength, morning, af
 values (@id, @name, @generic, @form, @strengths, @strength, @morning, @afternoon, @evening, @night, @sos, sqlc.narg(days), @food, @route)
 on conflict do nothing;
 
--- name: ListFormulary :many
-select f.id, f.name, f.generic, f.form, f.strengths, f.strength, f.morning, f.afternoon, f.evening, f.night, f.sos, f.days, f.food, f.route, f.active, f.source, f.version
-from formulary f
-where (f.name, f.id) > (@after_name::text, @after_id::uuid)
-order by f.name, f.id
-limit @at_most::integer;
-
--- name: SwitchMedicine :execrows
-update formulary set active = @active where id = @id and version = @version;
-
 -- name: GetAllergies :one
 select p.id, p.allergies from patients p where p.id = @id;
 

@@ -95,6 +95,8 @@ const screens = {
     ["dashboard", "/dashboard"], ["staff", "/staff"], ["invite", "/staff/invite"], ["invite refused", "/staff/invite", send({ name: "" })], ["member of staff", "/staff", follow("td.act a")],
     ["settings", "/settings"], ["settings: work", "/settings/work"], ["settings: hours", "/settings/hours"], ["settings: departments", "/settings/departments"], ["settings: branding", "/settings/branding"],
     ["patient with its readers", "/patients", patient],
+    ["medicines", "/formulary"], ["medicines, none", "/formulary?q=qqqqqq"], ["medicine", "/formulary", follow(".table [data-open]")], ["medicine refused", "/formulary/new", send({ dose: "seldom" })],
+    ["tests of the clinic", "/catalogue"], ["test refused", "/catalogue/new", send({ name: "" })],
   ],
   operator: [["clinics", "/platform/clinics"]],
   screen: [["display", ""]],

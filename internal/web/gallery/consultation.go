@@ -59,6 +59,26 @@ func consulting() []sample {
 				Rows: []page.TemplateRow{{Name: "HTN standard", Keyword: "htn", Medicines: "Amlodipine 5 mg, Telmisartan 40 mg", Href: base.At("/templates/1"),
 					Delete: &ui.Post{Action: base.At("/templates/1/delete"), Button: ui.Button{Label: l.T("template.delete"), Spoken: "HTN standard", Small: true}}}, {Name: "Child fever", Shared: true, Doctor: "S. Joshi"}}})
 		}},
+		{"formulary", func(l *locale.Loc) templ.Component {
+			p := page.Stock{Shell: shell(l, access.ClinicAdmin, "V. Phadke", "/formulary", l.T("formulary.title")), Path: base.At("/formulary"), Next: base.At("/formulary?after=x"),
+				Lists: []ui.Tab{{Label: l.T("formulary.title"), Href: base.At("/formulary"), NoCount: true, Current: true}, {Label: l.T("formulary.tests"), Href: base.At("/catalogue"), NoCount: true}},
+				Parts: []ui.Tab{{Label: l.T("formulary.in_use"), Href: base.At("/formulary"), NoCount: true, Current: true}, {Label: l.T("formulary.switched_off"), Href: base.At("/formulary?part=off"), NoCount: true}},
+				Add:   ui.Button{Label: l.T("formulary.add"), Href: base.At("/formulary/new"), Kind: "primary"}, Group: l.T("rx.form"), Standard: l.T("formulary.standard")}
+			for _, name := range []string{"Amlodipine", "Augmentin 625", "Paracetamol"} {
+				p.Rows = append(p.Rows, page.StockRow{Href: base.At("/formulary/1"), Name: name, About: "Amoxicillin + Clavulanic acid", Group: page.Form(l, "tablet"), Standard: "5 mg · 1-0-0 · " + l.N("formulary.days", 30),
+					Starter: name != "Augmentin 625", Switch: ui.Post{Action: base.At("/formulary/1/switch"), Button: ui.Button{Label: l.T("formulary.off"), Spoken: name, Small: true}}})
+			}
+			return page.StockPage(p)
+		}},
+		{"medicine", func(l *locale.Loc) templ.Component {
+			return page.MedicinePage(page.MedicineForm{Shell: shell(l, access.ClinicAdmin, "V. Phadke", "/formulary", "Augmentin 625"), Action: base.At("/formulary/1"), Back: base.At("/formulary"), Once: "x",
+				V: page.MedicineValues{Name: "Augmentin 625", Dose: "seldom", Form: "tablet"}, Classes: page.MedicineClasses(l, []string{"penicillin"}, "penicillin"),
+				Errors: ui.Errors{{Name: "dose", Text: l.T("error.rx.dose")}}, Switch: &ui.Post{Action: base.At("/formulary/1/switch"), Button: ui.Button{Label: l.T("formulary.off")}}})
+		}},
+		{"test", func(l *locale.Loc) templ.Component {
+			return page.TestPage(page.TestForm{Shell: shell(l, access.ClinicAdmin, "V. Phadke", "/formulary", l.T("tests.add")), Action: base.At("/catalogue/new"), Back: base.At("/catalogue"), Once: "x",
+				Kinds: page.TestKinds(l), Kind: "blood", Errors: ui.Errors{{Name: "name", Text: l.T("error.formulary.twice")}}})
+		}},
 		{"vitals", func(l *locale.Loc) templ.Component {
 			c := consultation(l)
 			return page.VitalsFormPage(page.VitalsPage{Shell: shell(l, access.Receptionist, "R. Gaikwad", "/queue", l.T("vitals.title")), Base: base, ID: "15", Banner: c.Banner,

@@ -34,5 +34,6 @@ func SettingsTabs(l *locale.Loc, b Base, current string) []ui.Tab {
 	for _, t := range [][2]string{{"profile", l.T("settings.profile")}, {"work", l.T("settings.work")}, {"hours", l.T("settings.hours")}, {"departments", l.T("settings.departments")}, {"branding", l.T("settings.brand")}} {
 		out = append(out, ui.Tab{Label: t[1], Href: b.At("/settings/" + t[0]), Current: t[0] == current, NoCount: true})
 	}
+	out = append(out, ui.Tab{Label: l.T("nav.formulary"), Href: b.At("/formulary"), NoCount: true})
 	return out
 }

@@ -42,12 +42,45 @@ func Routes(l *locale.Loc) []ui.Option {
 func Route(l *locale.Loc, route string) string { return labelOf(Routes(l), route) }
 
 // TestKind is a kind of test in words.
-func TestKind(l *locale.Loc, kind string) string {
-	return labelOf([]ui.Option{
+func TestKind(l *locale.Loc, kind string) string { return labelOf(TestKinds(l), kind) }
+
+// TestKinds are the kinds of tests.
+func TestKinds(l *locale.Loc) []ui.Option {
+	return []ui.Option{
 		{Value: "blood", Label: l.T("test.blood")}, {Value: "urine", Label: l.T("test.urine")}, {Value: "xray", Label: l.T("test.xray")},
 		{Value: "ultrasound", Label: l.T("test.ultrasound")}, {Value: "ecg", Label: l.T("test.ecg")}, {Value: "ct", Label: l.T("test.ct")},
 		{Value: "mri", Label: l.T("test.mri")}, {Value: "other", Label: l.T("test.other")},
-	}, kind)
+	}
+}
+
+// MedicineClasses are the classes of medicines; one that an import brought and
+// nobody knows is kept as it is.
+func MedicineClasses(l *locale.Loc, known []string, present string) []ui.Option {
+	words := map[string]string{
+		"penicillin": l.T("class.penicillin"), "cephalosporin": l.T("class.cephalosporin"), "sulfonamide": l.T("class.sulfonamide"), "nsaid": l.T("class.nsaid"),
+		"macrolide": l.T("class.macrolide"), "quinolone": l.T("class.quinolone"), "opioid": l.T("class.opioid"), "tetracycline": l.T("class.tetracycline"),
+		"nitroimidazole": l.T("class.nitroimidazole"), "azole": l.T("class.azole"), "ace_inhibitor": l.T("class.ace_inhibitor"),
+	}
+	if present != "" && words[present] == "" {
+		known = append(known, present)
+	}
+	out := []ui.Option{}
+	for _, k := range known {
+		label := words[k]
+		if label == "" {
+			label = k
+		}
+		out = append(out, ui.Option{Value: k, Label: label})
+	}
+	return out
+}
+
+func stockColumns(l *locale.Loc, s Stock) []ui.Column {
+	out := []ui.Column{{Label: l.T("formulary.name")}, {Label: s.Group}}
+	if s.Standard != "" {
+		out = append(out, ui.Column{Label: s.Standard, Class: "p2"})
+	}
+	return append(out, ui.Column{Label: l.T("formulary.origin"), Class: "p3"}, ui.Column{Label: l.T("queue.action"), Class: "act"})
 }
 
 // RxWarning says what a row is warned of.

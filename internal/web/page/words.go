@@ -130,22 +130,24 @@ type Area struct {
 	Path, Icon, Key string
 	Needs           []access.Capability // any of them
 	label           func(*locale.Loc) string
+	short           func(*locale.Loc) string // for the bottom bar of a phone; nil where the label fits
 }
 
 // Areas are the navigation of staff, in order. Two areas of one role never
 // share a key.
 func Areas() []Area {
 	return []Area{
-		{"/my-queue", "stethoscope", "g m", []access.Capability{access.ConsultationOwn}, func(l *locale.Loc) string { return l.T("nav.my_queue") }},
-		{"/templates", "file-text", "g t", []access.Capability{access.TemplateOwn}, func(l *locale.Loc) string { return l.T("nav.templates") }},
-		{"/dashboard", "layout-dashboard", "g h", []access.Capability{access.StaffManage}, func(l *locale.Loc) string { return l.T("nav.dashboard") }},
-		{"/queue", "list-ordered", "g q", []access.Capability{access.QueueView}, func(l *locale.Loc) string { return l.T("nav.queue") }},
-		{"/appointments", "calendar-clock", "g a", []access.Capability{access.AppointmentView}, func(l *locale.Loc) string { return l.T("nav.appointments") }},
-		{"/patients", "users", "g p", []access.Capability{access.PatientView}, func(l *locale.Loc) string { return l.T("nav.patients") }},
-		{"/visits", "calendar-days", "g v", []access.Capability{access.QueueView}, func(l *locale.Loc) string { return l.T("nav.visits") }},
-		{"/displays", "monitor", "g d", []access.Capability{access.DisplayManage}, func(l *locale.Loc) string { return l.T("nav.displays") }},
-		{"/staff", "stethoscope", "g s", []access.Capability{access.StaffManage}, func(l *locale.Loc) string { return l.T("nav.staff") }},
-		{"/settings", "settings", "g e", []access.Capability{access.SettingsEdit}, func(l *locale.Loc) string { return l.T("nav.settings") }},
+		{"/my-queue", "stethoscope", "g m", []access.Capability{access.ConsultationOwn}, func(l *locale.Loc) string { return l.T("nav.my_queue") }, nil},
+		{"/templates", "file-text", "g t", []access.Capability{access.TemplateOwn}, func(l *locale.Loc) string { return l.T("nav.templates") }, nil},
+		{"/dashboard", "layout-dashboard", "g h", []access.Capability{access.StaffManage}, func(l *locale.Loc) string { return l.T("nav.dashboard") }, nil},
+		{"/queue", "list-ordered", "g q", []access.Capability{access.QueueView}, func(l *locale.Loc) string { return l.T("nav.queue") }, nil},
+		{"/appointments", "calendar-clock", "g a", []access.Capability{access.AppointmentView}, func(l *locale.Loc) string { return l.T("nav.appointments") }, func(l *locale.Loc) string { return l.T("nav.appointments_short") }},
+		{"/patients", "users", "g p", []access.Capability{access.PatientView}, func(l *locale.Loc) string { return l.T("nav.patients") }, nil},
+		{"/visits", "calendar-days", "g v", []access.Capability{access.QueueView}, func(l *locale.Loc) string { return l.T("nav.visits") }, nil},
+		{"/displays", "monitor", "g d", []access.Capability{access.DisplayManage}, func(l *locale.Loc) string { return l.T("nav.displays") }, nil},
+		{"/staff", "stethoscope", "g s", []access.Capability{access.StaffManage}, func(l *locale.Loc) string { return l.T("nav.staff") }, nil},
+		{"/formulary", "pill", "g f", []access.Capability{access.FormularyKeep}, func(l *locale.Loc) string { return l.T("nav.formulary") }, nil},
+		{"/settings", "settings", "g e", []access.Capability{access.SettingsEdit}, func(l *locale.Loc) string { return l.T("nav.settings") }, nil},
 	}
 }
 
@@ -156,7 +158,11 @@ func Nav(l *locale.Loc, b Base, can func(access.Capability) bool, current string
 	for _, a := range Areas() {
 		for _, c := range a.Needs {
 			if can(c) {
-				out = append(out, ui.NavItem{Label: a.label(l), Href: b.At(a.Path), Icon: a.Icon, Key: a.Key, Current: a.Path == current})
+				item := ui.NavItem{Label: a.label(l), Href: b.At(a.Path), Icon: a.Icon, Key: a.Key, Current: a.Path == current}
+				if a.short != nil {
+					item.Short = a.short(l)
+				}
+				out = append(out, item)
 				break
 			}
 		}
