@@ -91,8 +91,11 @@ func (p probe) insert(table string) string {
 			testkit.Asha.String() + "', '" + user + "', 9, 'Other')",
 		"prescription_templates": "(id, doctor_id, name, sheet) values (" + id + ", '" + user + "', 'Other', '{}')",
 		"test_requests":          "(id, visit_id, patient_id, doctor_id, name) values (" + id + ", '" + testkit.Visit.String() + "', '" + testkit.Asha.String() + "', '" + user + "', 'Other')",
-		"formulary":              "(id, name) values (" + id + ", 'Other')",
-		"test_catalogue":         "(id, name) values (" + id + ", 'Other')",
+		"shares": "(id, prescription_id, patient_id, token_hash, channel) values (" + id + ", '018f0000-0000-7000-8000-0000000000a4', '" +
+			testkit.Asha.String() + "', sha256('another'), 'copy')",
+		"share_events":   "(id, share_id, patient_id, kind) values (" + id + ", '018f0000-0000-7000-8000-0000000000c0', '" + testkit.Asha.String() + "', 'handed')",
+		"formulary":      "(id, name) values (" + id + ", 'Other')",
+		"test_catalogue": "(id, name) values (" + id + ", 'Other')",
 	}
 	row, ok := rows[p.table]
 	if !ok {

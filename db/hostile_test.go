@@ -99,7 +99,7 @@ func TestTriesBeyondCountingShutNobodyOut(t *testing.T) {
 func TestNoFunctionReachesOutOfTheTransaction(t *testing.T) {
 	t.Parallel()
 	w := testkit.New(t)
-	for _, role := range append(access.StaffRoles(), access.Patient, access.Display, access.Gate) {
+	for _, role := range append(access.StaffRoles(), access.Patient, access.Display, access.Gate, access.Share) {
 		for _, sql := range []string{
 			"select pg_advisory_lock(1)", "select pg_try_advisory_lock(1, 2)", "select pg_advisory_xact_lock_shared(1)", "select pg_notify('cloister_registry', '" + testkit.Beta.ID.String() + "')",
 			"select pg_logical_emit_message(false, 'a', 'b')", "select query_to_xml('select 1', true, true, '')", "select database_to_xml(true, true, '')",

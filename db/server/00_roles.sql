@@ -26,6 +26,7 @@ begin
       ('cloister_display',        'nologin noinherit nobypassrls'),
       ('cloister_jobs',           'nologin noinherit nobypassrls'),
       ('cloister_gate',           'nologin noinherit nobypassrls'),
+      ('cloister_share',          'nologin noinherit nobypassrls'),
       ('cloister_platform',       'nologin noinherit nobypassrls')
     ) as t(name, attributes)
   loop
@@ -48,7 +49,7 @@ begin
   -- The service may become a staff role and nothing else.
   for r in
     select unnest(array['clinic_admin', 'doctor', 'nurse', 'receptionist', 'lab_technician',
-                        'patient', 'display', 'jobs', 'gate', 'platform']) as name
+                        'patient', 'display', 'jobs', 'gate', 'share', 'platform']) as name
   loop
     if not pg_has_role('cloister_app', 'cloister_' || r.name, 'member') then
       execute format('grant %I to cloister_app', 'cloister_' || r.name);

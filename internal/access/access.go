@@ -28,6 +28,7 @@ const (
 	Display       Role = "display"
 	Jobs          Role = "jobs"
 	Gate          Role = "gate"
+	Share         Role = "share" // whoever opens a link to one prescription
 	Platform      Role = "platform"
 	Owner         Role = "owner"
 )
@@ -60,6 +61,7 @@ const (
 	System       ActorKind = "system"
 	DisplayActor ActorKind = "display"
 	GateActor    ActorKind = "gate"
+	ShareActor   ActorKind = "share"
 	Anonymous    ActorKind = "anonymous"
 )
 
@@ -102,6 +104,9 @@ const (
 	PrescriptionView Capability = "prescription.view"
 	TemplateOwn      Capability = "template.own"
 	FormularyKeep    Capability = "formulary.keep"
+	ShareView        Capability = "share.view"
+	ShareCreate      Capability = "share.create"
+	ShareRevoke      Capability = "share.revoke"
 	DraftKeep        Capability = "draft.keep"
 	DocumentView     Capability = "document.view"
 	DocumentAdd      Capability = "document.add"
@@ -140,6 +145,9 @@ var needs = map[Capability][]Privilege{
 	PrescriptionView: {{Table: "prescriptions", Command: "select"}, {Table: "prescription_lines", Command: "select"}},
 	TemplateOwn:      {{Table: "prescription_templates", Command: "insert", Columns: []string{"name", "sheet"}}, {Table: "prescription_templates", Command: "delete"}},
 	FormularyKeep:    {{Table: "formulary", Command: "insert"}, {Table: "formulary", Command: "update"}, {Table: "test_catalogue", Command: "insert"}, {Table: "test_catalogue", Command: "update"}},
+	ShareView:        {{Table: "shares", Command: "select", Columns: []string{"id", "recipient"}}, {Table: "share_events", Command: "select", Columns: []string{"kind"}}},
+	ShareCreate:      {{Table: "shares", Command: "insert", Columns: []string{"token_hash"}}, {Table: "share_events", Command: "insert", Columns: []string{"kind"}}},
+	ShareRevoke:      {{Table: "shares", Command: "update", Columns: []string{"revoked_at"}}},
 	DraftKeep:        {{Table: "drafts", Command: "insert"}},
 	DocumentView:     {{Table: "documents", Command: "select"}, {Table: "document_withdrawals", Command: "select"}},
 	DocumentAdd:      {{Table: "documents", Command: "insert"}},

@@ -23,6 +23,7 @@ var kernel = []string{"internal/apperr", "internal/access", "internal/phi"}
 var slicePackages = []string{
 	"internal/clinic", "internal/patient", "internal/visit", "internal/appointment", "internal/consultation", "internal/prescription",
 	"internal/lab", "internal/admission", "internal/billing", "internal/message", "internal/report", "internal/platform", "internal/document", "internal/history",
+	"internal/share",
 }
 
 // between is the written list of slices that may use another slice.
@@ -38,6 +39,7 @@ var between = []struct{ from, to, why string }{
 	{"internal/prescription", "internal/patient", "the clinic's day is read in one way"},
 	{"internal/history", "internal/patient", "a history is a patient's, with whoever was merged into the record"},
 	{"internal/history", "internal/prescription", "a dose is read in one way"},
+	{"internal/share", "internal/patient", "a link is sent to a patient's phone, which is read in one way"},
 	{"internal/clinic", "internal/patient", "names, phones and the clinic's day are read in one way"},
 }
 

@@ -105,3 +105,8 @@ insert into prescription_lines (id, prescription_id, patient_id, doctor_id, posi
   ('018f0000-0000-7000-8000-0000000000a5', '018f0000-0000-7000-8000-0000000000a4', '018f0000-0000-7000-8000-000000000020', '018f0000-0000-7000-8000-000000000002', 1, 'Paracetamol', 'Paracetamol', 'tablet', '500 mg', 4, 4, 4, 3, 9, 'after', 'oral', true, '2025-01-10 10:30+05:30');
 insert into test_requests (id, visit_id, patient_id, doctor_id, name, kind, requested_at) values
   ('018f0000-0000-7000-8000-0000000000a6', '018f0000-0000-7000-8000-000000000030', '018f0000-0000-7000-8000-000000000020', '018f0000-0000-7000-8000-000000000002', 'Malaria parasite smear', 'blood', '2025-01-10 10:30+05:30');
+insert into shares (id, prescription_id, patient_id, token_hash, channel, recipient, created_by, created_at, expires_at, opened_count, first_opened_at, last_opened_at) values
+  ('018f0000-0000-7000-8000-0000000000c0', '018f0000-0000-7000-8000-0000000000a4', '018f0000-0000-7000-8000-000000000020', sha256('a link'), 'whatsapp', '+919811111111', '018f0000-0000-7000-8000-000000000005', '2025-01-10 10:35+05:30', '2025-01-17 10:35+05:30', 1, '2025-01-10 12:00+05:30', '2025-01-10 12:00+05:30');
+insert into share_events (id, share_id, patient_id, kind, at, address, opening_hash, opening_until) values
+  ('018f0000-0000-7000-8000-0000000000c1', '018f0000-0000-7000-8000-0000000000c0', '018f0000-0000-7000-8000-000000000020', 'handed', '2025-01-10 10:35+05:30', '', null, null),
+  ('018f0000-0000-7000-8000-0000000000c2', '018f0000-0000-7000-8000-0000000000c0', '018f0000-0000-7000-8000-000000000020', 'opened', '2025-01-10 12:00+05:30', '198.51.100.7', sha256('an opening'), '2025-01-10 12:15+05:30');
