@@ -22,6 +22,7 @@ import (
 	"github.com/cloister-health/cloister/internal/platform"
 	"github.com/cloister-health/cloister/internal/prescription"
 	"github.com/cloister-health/cloister/internal/print"
+	"github.com/cloister-health/cloister/internal/share"
 	"github.com/cloister-health/cloister/internal/visit"
 	"github.com/cloister-health/cloister/internal/web"
 	"github.com/cloister-health/cloister/internal/web/gallery"
@@ -85,6 +86,7 @@ func newApp(ctx context.Context, c config, h *health, metrics prometheus.Registe
 		Patients: patients, Visits: visit.NewService(a.db, patients, m.LinkKey()), Consults: consultation.NewService(a.db),
 		Prescriptions: prescription.NewService(a.db),
 		Verifier:      prescription.NewVerifier(a.db, m.LinkKey()),
+		Shares:        share.NewService(a.db, m.LinkKey(), post),
 		Documents:     document.NewService(a.db, a.keys, a.files),
 		Appointments:  appointment.NewService(a.db), History: history.NewService(a.db)}
 	signedIn := httpx.People{Identity: a.people}

@@ -41,6 +41,7 @@ type Route struct {
 	Closed     bool              // also while the clinic is suspended or expired, for its admin
 	Strict     bool              // the small rate limit: sign-in and reset
 	Stream     bool              // has no end: no timeout, no compression
+	Anywhere   bool              // may be posted from any page: its address is the proof, and no session counts
 	Body       int64             // most bytes of a request, DefaultBody when 0
 	Timeout    time.Duration     // DefaultTimeout when 0
 	Handler    Handler
@@ -86,6 +87,9 @@ func (rt Route) check() error {
 		}
 	default:
 		say("no gate: say who may come in")
+	}
+	if rt.Anywhere && (rt.Gate != Visitor || rt.Method != http.MethodPost) {
+		say("only a visitor's form may be posted from anywhere")
 	}
 	if rt.Gate == Capable && len(access.Needs(rt.Capability)) == 0 {
 		say("capability %q is not one", rt.Capability)

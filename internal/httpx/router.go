@@ -83,6 +83,13 @@ func New(o Options) (*Router, error) {
 			return nil, err
 		}
 	}
+	// A page that sends no referrer sends no origin either, and older browsers
+	// nothing else that would tell where its form comes from.
+	for _, row := range o.Routes {
+		if row.Anywhere {
+			origin.AddInsecureBypassPattern(row.Method + " " + row.Path)
+		}
+	}
 	origin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { rt.fail(w, r, errOrigin) }))
 	rt.h = rt.begin(Headers(rt.catch(rt.limit(origin.Handler(rt.mux)))))
 	return rt, nil

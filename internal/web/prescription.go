@@ -133,7 +133,13 @@ func (s *Site) givenAt(r *http.Request, visitID uuid.UUID) ([]page.RxGiven, []pa
 	if err != nil {
 		return nil, nil, err
 	}
-	return rxGiven(s.words(r), base(r), all), testsAsked(s.words(r), tests), nil
+	given := rxGiven(s.words(r), base(r), all)
+	for i, p := range all {
+		if httpx.From(r.Context()).Can(access.ShareCreate) && p.State != prescription.Cancelled {
+			given[i].Share = base(r).At("/prescriptions/" + p.ID.String() + "/share")
+		}
+	}
+	return given, testsAsked(s.words(r), tests), nil
 }
 
 func rxGiven(l *locale.Loc, at page.Base, all []prescription.Summary) []page.RxGiven {

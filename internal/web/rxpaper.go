@@ -109,6 +109,9 @@ func (s *Site) mayDo(r *http.Request, around *paper.Screen, rx prescription.Pres
 	if info.Can(access.ConsultationOwn) {
 		around.Links = append(around.Links, ui.Button{Label: l.T("consultation.one"), Href: at.Visit(rx.VisitID.String(), "consultation")})
 	}
+	if info.Can(access.ShareView) && rx.State != prescription.Draft {
+		around.Links = append(around.Links, ui.Button{Label: l.T("share.title"), Href: at.At("/prescriptions/" + rx.ID.String() + "/share")})
+	}
 	if info.Can(access.PrescriptionOwn) && rx.DoctorID == info.Who.Actor.ID && rx.State == prescription.Issued {
 		around.Links = append(around.Links, ui.Button{Label: l.T("rx.correct"), Href: at.At("/prescriptions/" + rx.ID.String() + "/correct")},
 			ui.Button{Label: l.T("rx.cancel"), Href: at.At("/prescriptions/" + rx.ID.String() + "/cancel")})

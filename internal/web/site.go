@@ -16,6 +16,7 @@ import (
 	"github.com/cloister-health/cloister/internal/platform"
 	"github.com/cloister-health/cloister/internal/prescription"
 	"github.com/cloister-health/cloister/internal/print"
+	"github.com/cloister-health/cloister/internal/share"
 	"github.com/cloister-health/cloister/internal/visit"
 	"github.com/cloister-health/cloister/internal/web/locale"
 	"github.com/cloister-health/cloister/internal/web/page"
@@ -38,13 +39,14 @@ type Site struct {
 	Appointments  *appointment.Service
 	Prescriptions *prescription.Service
 	History       *history.Service
+	Shares        *share.Service
 	Verifier      *prescription.Verifier // of papers, for who isn't signed in
 }
 
 // Routes are the rows of every page.
 func (s *Site) Routes() []httpx.Route {
 	return slices.Concat(s.commonRoutes(), s.homeRoutes(), s.signInRoutes(), s.accountRoutes(), s.staffRoutes(), s.settingsRoutes(), s.officeRoutes(), s.platformRoutes(),
-		s.receptionRoutes(), s.consultationRoutes(), s.prescriptionRoutes(), s.formularyRoutes(), s.paperRoutes(), s.verifyRoutes(), s.appointmentRoutes())
+		s.receptionRoutes(), s.consultationRoutes(), s.prescriptionRoutes(), s.formularyRoutes(), s.paperRoutes(), s.verifyRoutes(), s.shareRoutes(), s.appointmentRoutes())
 }
 
 // receptionRoutes are the desk's and the waiting room's. Rows with a fixed last

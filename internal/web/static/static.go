@@ -26,6 +26,7 @@ const (
 	JS             = "js/app.js"
 	DraftJS        = "js/draft.js"
 	UploadJS       = "js/upload.js"
+	ShareJS        = "js/share.js"
 	RxJS           = "js/rx.js"
 	Favicon        = "img/favicon.svg"
 	HTMX           = "vendor/htmx.js"
@@ -37,7 +38,7 @@ const (
 )
 
 // needed are the files without which no page works.
-var needed = []string{CSS, PaperCSS, JS, DraftJS, RxJS, UploadJS, Favicon, HTMX, HTMXSSE, Icons, FontLatin, FontLatinExt, FontDevanagari}
+var needed = []string{CSS, PaperCSS, JS, DraftJS, RxJS, UploadJS, ShareJS, Favicon, HTMX, HTMXSSE, Icons, FontLatin, FontLatinExt, FontDevanagari}
 
 // ErrMissing says that the third-party files were not built in.
 var ErrMissing = errors.New("static: third-party files are missing from this build: run make assets and build again")
