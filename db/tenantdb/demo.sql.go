@@ -158,7 +158,8 @@ func (q *Queries) InsertDemoDisplay(ctx context.Context, arg InsertDemoDisplayPa
 }
 
 const insertDemoFollowUp = `-- name: InsertDemoFollowUp :exec
-insert into follow_ups (id, consultation_id, patient_id, doctor_id, due_on, state) values ($1, $2, $3, $4, $5, $6)
+insert into follow_ups (id, consultation_id, patient_id, doctor_id, due_on, state, created_at)
+values ($1, $2, $3, $4, $5, $6, $7)
 `
 
 type InsertDemoFollowUpParams struct {
@@ -168,6 +169,7 @@ type InsertDemoFollowUpParams struct {
 	DoctorID       uuid.UUID
 	DueOn          time.Time
 	State          string
+	CreatedAt      time.Time
 }
 
 func (q *Queries) InsertDemoFollowUp(ctx context.Context, arg InsertDemoFollowUpParams) error {
@@ -178,6 +180,7 @@ func (q *Queries) InsertDemoFollowUp(ctx context.Context, arg InsertDemoFollowUp
 		arg.DoctorID,
 		arg.DueOn,
 		arg.State,
+		arg.CreatedAt,
 	)
 	return err
 }

@@ -100,7 +100,7 @@ func (n *notebook) write(ctx context.Context, q *tenantdb.Queries, v tenantdb.In
 	if err := prescribe(ctx, q, v); err != nil || st.days == 0 {
 		return err
 	}
-	f := tenantdb.InsertDemoFollowUpParams{ID: newID(), ConsultationID: c.ID, PatientID: v.PatientID, DoctorID: v.DoctorID.UUID, DueOn: v.Day.AddDate(0, 0, st.days), State: "due"}
+	f := tenantdb.InsertDemoFollowUpParams{ID: newID(), ConsultationID: c.ID, PatientID: v.PatientID, DoctorID: v.DoctorID.UUID, DueOn: v.Day.AddDate(0, 0, st.days), State: "due", CreatedAt: *v.EndedAt}
 	// Most have come by then.
 	if f.DueOn.Before(n.today) && n.rng.IntN(10) > 0 {
 		f.State = "done"

@@ -68,7 +68,8 @@ values (@id, @visit_id, @patient_id, @taken_by, @taken_at, sqlc.narg(systolic), 
   sqlc.narg(sugar), @sugar_kind, @weight_grams, @height_mm);
 
 -- name: InsertDemoFollowUp :exec
-insert into follow_ups (id, consultation_id, patient_id, doctor_id, due_on, state) values (@id, @consultation_id, @patient_id, @doctor_id, @due_on, @state);
+insert into follow_ups (id, consultation_id, patient_id, doctor_id, due_on, state, created_at)
+values (@id, @consultation_id, @patient_id, @doctor_id, @due_on, @state, @created_at);
 
 -- name: InsertDemoPrescription :exec
 -- The number is the trigger's.
