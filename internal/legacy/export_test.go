@@ -35,6 +35,20 @@ func OddPatient(phone, name, stamp, day string, age int64, weight float64) *Plan
 		"weight": weight, "gender": name,
 	})
 	put("hospital_patientvisit", map[string]any{"check_in_date": stamp, "purpose": name, "status": "cancelled", "notes": name})
+	put("hospital_prescription", map[string]any{"prescription_date": stamp, "status": "completed", "admission_reason": name})
+	put("hospital_medicine", map[string]any{
+		"medicine_name": name, "dosage": name, "duration": phone, "instructions": name, "food_instruction": "after", "schedule": day, "medicine_type": "tablet",
+		"qty": age, "frequency_per_day": age,
+	})
+	put("hospital_test", map[string]any{"test_type": name, "test_name": name, "description": name, "result": name, "test_date": day})
+	put("hospital_vitals", map[string]any{"bp": phone, "pulse": phone, "temp": phone, "spo2": phone, "sugar": phone, "created_at": stamp})
+	put("hospital_doctornotes", map[string]any{"observations": name, "diagnosis": name, "treatment_plan": name, "notes": name, "created_at": stamp, "updated_at": stamp})
+	put("hospital_mastermedicine", map[string]any{"medicine_name": name, "default_duration": phone, "common_dosages": name, "default_dosage": phone, "default_schedule": day, "frequency_per_day": age})
+	put("hospital_mastertest", map[string]any{"test_name": name, "test_type": day})
+	put("hospital_standardprescriptiontemplate", map[string]any{"name": name, "description": name, "keyword": name})
+	put("hospital_standardtemplatemedicine", map[string]any{"medicine_name": name, "duration": phone, "schedule": day, "qty": age, "frequency_per_day": age})
+	put("hospital_standardtemplatetest", map[string]any{"test_name": name})
+	put("hospital_medicalreport", map[string]any{"report_file": name, "report_type": name, "uploaded_at": stamp})
 	plan, err := PlanOf(context.Background(), f, "", time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC))
 	if err != nil {
 		panic(err) // the file has one clinic
@@ -44,3 +58,31 @@ func OddPatient(phone, name, stamp, day string, age int64, weight float64) *Plan
 
 // ReadLogo reads a logo from a media folder.
 var ReadLogo = readLogo
+
+// Look judges one file of a media folder.
+func Look(ctx context.Context, folder, path string) (Kind, string) {
+	m, err := openMedia(folder)
+	if err != nil {
+		panic(err)
+	}
+	defer m.close()
+	d := Document{Path: path}
+	kind, err := m.look(ctx, &d)
+	if err != nil {
+		panic(err)
+	}
+	return kind, d.Media
+}
+
+// TextColumns lists the columns of each table that hold text.
+func TextColumns() map[string][]string {
+	out := map[string][]string{}
+	for table, columns := range readTables {
+		for _, c := range columns {
+			if c.kind == text || c.kind == textOpt {
+				out[table] = append(out[table], c.name)
+			}
+		}
+	}
+	return out
+}
