@@ -146,8 +146,8 @@ func TestHostileRecords(t *testing.T) {
 		}
 	}
 	for sql, want := range map[string]string{
-		"select concat(morning, afternoon, evening, night)" + of("prescription_lines") + "where i.value = 'hospital_medicine:1'":                                                                                           "4004",
-		"select concat(morning, afternoon, evening, night) || '|' || days" + of("prescription_lines") + "where i.value = 'hospital_medicine:13'":                                                                           "2002|14",
+		"select concat(morning, afternoon, evening, night)" + of("prescription_lines") + "where i.value = 'hospital_medicine:1'":                                                                                         "4004",
+		"select concat(morning, afternoon, evening, night) || '|' || days" + of("prescription_lines") + "where i.value = 'hospital_medicine:13'":                                                                         "2002|14",
 		"select instructions || '|' || (morning + night + evening + afternoon)" + of("prescription_lines") + "where i.value = 'hospital_medicine:2'":                                                                     "@SUM(1); =cmd|'/C calc'!A0|0",
 		"select instructions" + of("prescription_lines") + "where i.value = 'hospital_medicine:3'":                                                                                                                       "9223372036854775807 times a day",
 		"select instructions || '|' || coalesce(quantity, 0)" + of("prescription_lines") + "where i.value = 'hospital_medicine:4'":                                                                                       "quantity 0|0",

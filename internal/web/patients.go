@@ -211,7 +211,11 @@ func (s *Site) patientFacts(r *http.Request, p *page.PatientPage, rec patient.Re
 		{Label: l.T("patient.registered"), Value: l.Day(rec.Registered)}, {Label: l.T("patient.last_visit"), Value: l.Day(rec.LastVisit)},
 	}
 	for _, e := range rec.Elsewhere {
-		p.Identity = append(p.Identity, ui.Fact{Label: e.System, Value: e.Value})
+		label := e.System
+		if label == "legacy.number" {
+			label = l.T("patient.older_number")
+		}
+		p.Identity = append(p.Identity, ui.Fact{Label: label, Value: e.Value})
 	}
 	p.Contact = []ui.Fact{
 		{Label: l.T("patient.mobile"), Value: rec.Phone.Reveal()}, {Label: l.T("patient.email"), Value: rec.Email.Reveal()},

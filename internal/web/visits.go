@@ -30,10 +30,14 @@ func (s *Site) showVisit(w http.ResponseWriter, r *http.Request, id uuid.UUID, s
 	}
 	l, at, info := s.words(r), base(r), httpx.From(r.Context())
 	number := strconv.Itoa(int(v.Version))
+	// Whoever may not see allergies is not told that there are none.
+	banner, err := s.documentBanner(r, v.Patient)
+	if err != nil {
+		return err
+	}
+	banner.Token = v.Token
 	p := page.Visit{Shell: s.shell(r, "/queue", l.T("slip.title", "Token", v.Token), ui.Crumb{Label: l.T("queue.title"), Href: at.At("/queue")}), Base: at, ID: id.String(),
-		Banner: ui.Banner{Token: v.Token, Name: v.Patient.Name.Reveal(), Local: local(v.Patient.Local.Reveal()), NoneKnown: true,
-			Line: dots(page.SexAge(l, v.Patient.Sex, v.Patient.Birth.On(), v.Day), v.Patient.Number, v.Patient.MaskedPhone())},
-		Token: s.tokenCard(r, v.Row), Errors: errs}
+		Banner: banner, Token: s.tokenCard(r, v.Row), Errors: errs}
 	p.Shell.Failed = len(errs) > 0
 	if info.Can(access.ConsultationView) {
 		p.Token.Links = append(p.Token.Links, ui.Button{Label: l.T("consultation.one"), Href: at.Visit(id.String(), "consultation"), Icon: "stethoscope"})
