@@ -2,6 +2,8 @@ package main
 
 import (
 	"html"
+	"net/http"
+	"net/url"
 	"regexp"
 	"strings"
 	"testing"
@@ -64,4 +66,39 @@ func TestOlderEntriesComeInTheirPlace(t *testing.T) {
 	if len(seen) != 60 {
 		t.Errorf("%d reports of 60", len(seen))
 	}
+}
+
+// What becomes of a prescription and of a test, without script.
+func TestMovesOfAPrescriptionAndATest(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	visit := "/visits/" + testkit.Visit.String() + "/consultation"
+	paper := ""
+	for _, m := range regexp.MustCompile(`/prescriptions/[0-9a-f-]{36}`).FindAllString(s.send("GET", "/patients/"+testkit.Asha.String(), access.Doctor, nil, false).Body.String(), 1) {
+		paper = m
+	}
+	page := s.send("GET", paper+"/print", access.Doctor, nil, false)
+	want(t, page, 200, []string{"Mark as dispensed", "Mark as completed"})
+	want(t, s.send("GET", paper+"/print", access.Receptionist, nil, false), 200, nil, "Mark as")
+	form := url.Values{"version": {field(t, page.Body.String(), "version")}, "state": {"dispensed"}}
+	for range 2 { // pressed twice
+		if w := s.send("POST", paper+"/move", access.Doctor, form, false); w.Code != http.StatusSeeOther || w.Header().Get("Location") != "/clinic/alpha"+paper+"/print" {
+			t.Fatalf("%d to %q: %.300s", w.Code, w.Header().Get("Location"), w.Body)
+		}
+	}
+	want(t, s.send("GET", paper+"/print", access.Doctor, nil, false), 200, []string{"Mark as completed"}, "Mark as dispensed")
+	want(t, s.send("POST", paper+"/move", access.Doctor, url.Values{"version": {"1"}, "state": {"completed"}}, false), 409, nil)
+	day := s.send("GET", "/my-queue", access.Doctor, nil, false)
+	want(t, day, 200, []string{"Pending tests", "Malaria parasite smear"})
+	ask := linkTo(t, day.Body.String(), "/test-requests/") + "/cancel"
+	question := s.send("GET", ask, access.Doctor, nil, false)
+	want(t, question, 200, []string{"Cancel this test?", "Malaria parasite smear"})
+	form = url.Values{"version": {field(t, question.Body.String(), "version")}, "reason": {" "}}
+	want(t, s.send("POST", ask, access.Doctor, form, false), 422, []string{"There is a problem", "cancel-reason"})
+	form.Set("reason", "<b>not needed")
+	if w := s.send("POST", ask, access.Doctor, form, false); w.Code != http.StatusSeeOther || w.Header().Get("Location") != "/clinic/alpha"+visit+"#tests" {
+		t.Fatalf("%d to %q: %.300s", w.Code, w.Header().Get("Location"), w.Body)
+	}
+	want(t, s.send("GET", "/my-queue", access.Doctor, nil, false), 200, nil, "Malaria parasite smear")
+	want(t, s.send("GET", "/patients/"+testkit.Asha.String()+"/history?kind=test", access.Nurse, nil, true), 200, []string{"Cancelled", "&lt;b&gt;not needed"}, "<b>not")
 }

@@ -263,15 +263,18 @@ func (q *Queries) GetTemplate(ctx context.Context, id uuid.UUID) (GetTemplateRow
 }
 
 const getTestRequest = `-- name: GetTestRequest :one
-select t.id, t.visit_id, t.patient_id, t.state, t.version from test_requests t where t.id = $1
+select t.id, t.visit_id, t.patient_id, t.doctor_id, t.state, t.name, t.requested_at, t.version from test_requests t where t.id = $1
 `
 
 type GetTestRequestRow struct {
-	ID        uuid.UUID
-	VisitID   uuid.UUID
-	PatientID uuid.UUID
-	State     string
-	Version   int32
+	ID          uuid.UUID
+	VisitID     uuid.UUID
+	PatientID   uuid.UUID
+	DoctorID    uuid.UUID
+	State       string
+	Name        phi.Text
+	RequestedAt time.Time
+	Version     int32
 }
 
 func (q *Queries) GetTestRequest(ctx context.Context, id uuid.UUID) (GetTestRequestRow, error) {
@@ -281,7 +284,10 @@ func (q *Queries) GetTestRequest(ctx context.Context, id uuid.UUID) (GetTestRequ
 		&i.ID,
 		&i.VisitID,
 		&i.PatientID,
+		&i.DoctorID,
 		&i.State,
+		&i.Name,
+		&i.RequestedAt,
 		&i.Version,
 	)
 	return i, err
@@ -541,6 +547,81 @@ func (q *Queries) ListMedicinesByName(ctx context.Context, names []string) ([]Li
 			&i.Food,
 			&i.Route,
 			&i.Class,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listPendingTests = `-- name: ListPendingTests :many
+select t.id, t.visit_id, t.state, t.name, t.kind, t.urgency, t.required_on, t.requested_at, t.version, t.patient_id, p.number as patient_number, p.full_name, p.local_name,
+       p.sex, p.birth_date, p.age_years, p.age_months, p.age_told_on
+from test_requests t join patients p on p.id = t.patient_id
+where t.doctor_id = $1 and t.state in ('requested', 'collected', 'in_progress')
+order by t.urgency desc, t.requested_at, t.id
+limit $2::integer
+`
+
+type ListPendingTestsParams struct {
+	DoctorID uuid.UUID
+	AtMost   int32
+}
+
+type ListPendingTestsRow struct {
+	ID            uuid.UUID
+	VisitID       uuid.UUID
+	State         string
+	Name          phi.Text
+	Kind          string
+	Urgency       string
+	RequiredOn    *time.Time
+	RequestedAt   time.Time
+	Version       int32
+	PatientID     uuid.UUID
+	PatientNumber string
+	FullName      phi.Text
+	LocalName     phi.Text
+	Sex           string
+	BirthDate     *time.Time
+	AgeYears      *int16
+	AgeMonths     *int16
+	AgeToldOn     *time.Time
+}
+
+// What a doctor has asked for and nobody has reported yet, stat first.
+func (q *Queries) ListPendingTests(ctx context.Context, arg ListPendingTestsParams) ([]ListPendingTestsRow, error) {
+	rows, err := q.db.Query(ctx, listPendingTests, arg.DoctorID, arg.AtMost)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListPendingTestsRow{}
+	for rows.Next() {
+		var i ListPendingTestsRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.VisitID,
+			&i.State,
+			&i.Name,
+			&i.Kind,
+			&i.Urgency,
+			&i.RequiredOn,
+			&i.RequestedAt,
+			&i.Version,
+			&i.PatientID,
+			&i.PatientNumber,
+			&i.FullName,
+			&i.LocalName,
+			&i.Sex,
+			&i.BirthDate,
+			&i.AgeYears,
+			&i.AgeMonths,
+			&i.AgeToldOn,
 		); err != nil {
 			return nil, err
 		}
@@ -866,6 +947,25 @@ func (q *Queries) ListTestsByName(ctx context.Context, names []string) ([]ListTe
 		return nil, err
 	}
 	return items, nil
+}
+
+const movePrescription = `-- name: MovePrescription :execrows
+update prescriptions set state = $1 where id = $2 and version = $3
+`
+
+type MovePrescriptionParams struct {
+	State   string
+	ID      uuid.UUID
+	Version int32
+}
+
+// No row: it is another's, or another version.
+func (q *Queries) MovePrescription(ctx context.Context, arg MovePrescriptionParams) (int64, error) {
+	result, err := q.db.Exec(ctx, movePrescription, arg.State, arg.ID, arg.Version)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const suggestMedicines = `-- name: SuggestMedicines :many

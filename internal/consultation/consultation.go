@@ -160,7 +160,9 @@ type Unfinished struct {
 	Day     time.Time
 	Started time.Time
 	Inside  bool // the patient is in the room
-	Patient patient.Card
+	// Medicines are on its draft and not issued.
+	Medicines int
+	Patient   patient.Card
 }
 
 func someID(id uuid.UUID) uuid.NullUUID { return uuid.NullUUID{UUID: id, Valid: id != uuid.Nil} }

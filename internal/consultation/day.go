@@ -57,7 +57,7 @@ func (s *Service) Day(ctx context.Context) (Day, error) {
 		return tx.Together(ctx, func(q *tenantdb.Queries) error {
 			rows, err := q.ListUnfinished(ctx, tenantdb.ListUnfinishedParams{DoctorID: tx.Actor.ID, AtMost: dueMost})
 			for _, r := range rows {
-				out.Unfinished = append(out.Unfinished, Unfinished{VisitID: r.VisitID, Token: r.Label, Day: r.Day, Started: r.StartedAt, Inside: r.VisitState == "in_consultation",
+				out.Unfinished = append(out.Unfinished, Unfinished{VisitID: r.VisitID, Token: r.Label, Day: r.Day, Started: r.StartedAt, Inside: r.VisitState == "in_consultation", Medicines: int(r.Medicines),
 					Patient: patient.Card{ID: r.PatientID, Number: r.PatientNumber, Name: r.FullName, Local: r.LocalName, Sex: r.Sex,
 						Birth: patient.BirthOf(r.BirthDate, r.AgeYears, r.AgeMonths, r.AgeToldOn)}})
 			}

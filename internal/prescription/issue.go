@@ -244,6 +244,9 @@ func (s *Service) CancelTest(ctx context.Context, id uuid.UUID, version int32, r
 		if err != nil || t.State == Cancelled {
 			return err
 		}
+		if t.DoctorID != tx.Actor.ID {
+			return apperr.New(apperr.Forbidden, "error.test.doctor", "Another doctor asked for this test")
+		}
 		reason, err := reasonOf(reason)
 		if err != nil {
 			return err
@@ -251,4 +254,60 @@ func (s *Service) CancelTest(ctx context.Context, id uuid.UUID, version int32, r
 		n, err := tx.Q().CancelTestRequest(ctx, tenantdb.CancelTestRequestParams{ID: id, Version: version, StateReason: phi.Text(reason)})
 		return changed(n, err)
 	}))
+}
+
+// Asked gives a test request with what a question about it shows, and notes on
+// the trail that the actor saw it.
+//
+// Errors: NotFound, Forbidden.
+func (s *Service) Asked(ctx context.Context, id uuid.UUID) (Request, error) {
+	if err := s.allow(ctx, access.PrescriptionView); err != nil {
+		return Request{}, err
+	}
+	var out Request
+	err := tenants.Read(ctx, s.db, func(ctx context.Context, tx *tenants.Tx) error {
+		t, err := tx.Q().GetTestRequest(ctx, id)
+		if err != nil {
+			return err
+		}
+		out = Request{ID: t.ID, VisitID: t.VisitID, PatientID: t.PatientID, DoctorID: t.DoctorID, State: t.State, Name: t.Name, Requested: t.RequestedAt, Version: t.Version}
+		return tx.RecordView(ctx, "test_requests", id, t.PatientID)
+	})
+	return out, tenants.Refused(err)
+}
+
+// Pending reports that nobody has ended the request.
+func (r Request) Pending() bool { return r.State != "reported" && r.State != Cancelled }
+
+// Waiting is a test that was asked for, with whose it is.
+type Waiting struct {
+	Request
+	Patient patient.Card
+}
+
+// Pending lists what the actor has asked for and nobody has reported yet, stat
+// first, at most of them.
+//
+// Errors: Forbidden.
+func (s *Service) Pending(ctx context.Context, most int) ([]Waiting, error) {
+	if err := s.allow(ctx, access.PrescriptionOwn); err != nil {
+		return nil, err
+	}
+	var out []Waiting
+	err := tenants.Read(ctx, s.db, func(ctx context.Context, tx *tenants.Tx) error {
+		rows, err := tx.Q().ListPendingTests(ctx, tenantdb.ListPendingTestsParams{DoctorID: tx.Actor.ID, AtMost: int32(most)})
+		out = nil
+		for _, r := range rows {
+			w := Waiting{Request: Request{ID: r.ID, VisitID: r.VisitID, PatientID: r.PatientID, DoctorID: tx.Actor.ID, State: r.State, Name: r.Name, Kind: r.Kind, Urgency: r.Urgency,
+				Requested: r.RequestedAt, Version: r.Version},
+				Patient: patient.Card{ID: r.PatientID, Number: r.PatientNumber, Name: r.FullName, Local: r.LocalName, Sex: r.Sex,
+					Birth: patient.BirthOf(r.BirthDate, r.AgeYears, r.AgeMonths, r.AgeToldOn)}}
+			if r.RequiredOn != nil {
+				w.Required = *r.RequiredOn
+			}
+			out = append(out, w)
+		}
+		return err
+	})
+	return out, tenants.Refused(err)
 }

@@ -2,6 +2,7 @@ package prescription
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -215,6 +216,37 @@ func (s *Service) Cancel(ctx context.Context, id uuid.UUID, version int32, reaso
 			return err
 		}
 		n, err := tx.Q().CancelPrescription(ctx, tenantdb.CancelPrescriptionParams{ID: id, Version: version, CancelReason: phi.Text(reason)})
+		return changed(n, err)
+	}))
+}
+
+// next says where an issued prescription may go, as the database has it.
+var next = map[string][]string{Issued: {Dispensed, Completed}, Dispensed: {Completed}}
+
+// Next lists the states that a prescription may be moved to, other than
+// cancelled, which takes a reason.
+func Next(state string) []string { return slices.Clone(next[state]) }
+
+// Move says that the medicines were handed out, or that the treatment is over:
+// state is Dispensed or Completed. Said again it is what it was.
+//
+// Errors: NotFound, Conflict (also of a move that is none), Forbidden.
+func (s *Service) Move(ctx context.Context, id uuid.UUID, version int32, state string) error {
+	if err := s.allow(ctx, access.PrescriptionOwn); err != nil {
+		return err
+	}
+	return tenants.Refused(tenants.Write(ctx, s.db, func(ctx context.Context, tx *tenants.Tx) error {
+		p, err := tx.Q().GetPrescription(ctx, id)
+		if err != nil || p.State == state {
+			return err
+		}
+		if p.DoctorID != tx.Actor.ID {
+			return apperr.New(apperr.Forbidden, "error.rx.doctor", "This prescription is another doctor's")
+		}
+		if !slices.Contains(next[p.State], state) {
+			return apperr.New(apperr.Conflict, "error.rx.move", "This prescription can't be moved to that state any more")
+		}
+		n, err := tx.Q().MovePrescription(ctx, tenantdb.MovePrescriptionParams{ID: id, Version: version, State: state})
 		return changed(n, err)
 	}))
 }

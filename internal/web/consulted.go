@@ -259,8 +259,14 @@ func (s *Site) dayPanels(r *http.Request) (page.DayPanels, error) {
 		if !u.Day.Equal(d.Today) {
 			when = l.DateTime(u.Started)
 		}
-		out.Unfinished = append(out.Unfinished, page.DayRow{Person: person(l, u.Patient, d.Today), When: when, Late: !u.Day.Equal(d.Today),
-			Href: at.Visit(u.VisitID.String(), "consultation")})
+		row := page.DayRow{Person: person(l, u.Patient, d.Today), When: when, Late: !u.Day.Equal(d.Today), Href: at.Visit(u.VisitID.String(), "consultation")}
+		if u.Medicines > 0 {
+			row.About = l.N("doctor.not_issued", u.Medicines)
+		}
+		out.Unfinished = append(out.Unfinished, row)
+	}
+	if out.Tests, err = s.pendingTests(r); err != nil {
+		return out, err
 	}
 	for _, f := range d.Due {
 		out.Due = append(out.Due, page.DayRow{Person: person(l, f.Patient, d.Today), When: l.Day(f.On), Late: f.On.Before(d.Today), Href: at.Patient(f.Patient.ID.String()),

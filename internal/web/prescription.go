@@ -33,6 +33,9 @@ func (s *Site) prescriptionRoutes() []httpx.Route {
 		row(http.MethodPost, "/prescriptions/{id}/correct", access.PrescriptionOwn, s.correctPost),
 		row(http.MethodGet, "/prescriptions/{id}/cancel", access.PrescriptionOwn, s.cancelPrescription),
 		row(http.MethodPost, "/prescriptions/{id}/cancel", access.PrescriptionOwn, s.cancelPost),
+		row(http.MethodPost, "/prescriptions/{id}/move", access.PrescriptionOwn, s.movePost),
+		row(http.MethodGet, "/test-requests/{id}/cancel", access.PrescriptionOwn, s.cancelTest),
+		row(http.MethodPost, "/test-requests/{id}/cancel", access.PrescriptionOwn, s.cancelTestPost),
 		row(http.MethodGet, "/templates", access.TemplateOwn, s.templates),
 		row(http.MethodGet, "/templates/new", access.TemplateOwn, s.newTemplate),
 		row(http.MethodPost, "/templates/new", access.TemplateOwn, s.newTemplatePost),
@@ -133,36 +136,66 @@ func (s *Site) givenAt(r *http.Request, visitID uuid.UUID) ([]page.RxGiven, []pa
 	if err != nil {
 		return nil, nil, err
 	}
-	given := rxGiven(s.words(r), base(r), all)
+	given := rxGiven(s.words(r), base(r), all, mayPrescribe(r))
 	for i, p := range all {
 		if httpx.From(r.Context()).Can(access.ShareCreate) && p.State != prescription.Cancelled {
 			given[i].Share = base(r).At("/prescriptions/" + p.ID.String() + "/share")
 		}
 	}
-	return given, testsAsked(s.words(r), tests), nil
+	return given, testsAsked(s.words(r), base(r), tests, mayPrescribe(r)), nil
 }
 
-func rxGiven(l *locale.Loc, at page.Base, all []prescription.Summary) []page.RxGiven {
+// mayPrescribe is who may change what they have prescribed: the reader, if a
+// doctor, or nobody.
+func mayPrescribe(r *http.Request) uuid.UUID {
+	if info := httpx.From(r.Context()); info.Can(access.PrescriptionOwn) {
+		return info.Who.Actor.ID
+	}
+	return uuid.Nil
+}
+
+// movePosts are the states that a prescription may be moved to; from names the
+// page that it leads back to.
+func movePosts(l *locale.Loc, at page.Base, id uuid.UUID, number, state string, version int32, from string) []ui.Post {
+	words := map[string]string{prescription.Dispensed: l.T("rx.mark_dispensed"), prescription.Completed: l.T("rx.mark_completed")}
+	var out []ui.Post
+	for _, to := range prescription.Next(state) {
+		out = append(out, ui.Post{Action: at.At("/prescriptions/" + id.String() + "/move"), Hidden: [][2]string{{"version", strconv.Itoa(int(version))}, {"state", to}, {"from", from}},
+			Button: ui.Button{Label: words[to], Spoken: number, Small: true}})
+	}
+	return out
+}
+
+// rxGiven are prescriptions for a list; mine is the doctor whose own may be moved on.
+func rxGiven(l *locale.Loc, at page.Base, all []prescription.Summary, mine uuid.UUID) []page.RxGiven {
 	var out []page.RxGiven
 	for _, p := range all {
 		var names []string
 		for _, m := range p.Medicines {
 			names = append(names, m.Reveal())
 		}
-		out = append(out, page.RxGiven{Number: p.Number, When: l.DateTime(p.Issued), Doctor: p.Doctor, Medicines: strings.Join(names, ", "), Status: ui.Status(p.State),
-			Href: at.At("/prescriptions/" + p.ID.String() + "/print")})
+		g := page.RxGiven{Number: p.Number, When: l.DateTime(p.Issued), Doctor: p.Doctor, Medicines: strings.Join(names, ", "), Status: ui.Status(p.State),
+			Href: at.At("/prescriptions/" + p.ID.String() + "/print")}
+		if p.DoctorID == mine {
+			g.Moves = movePosts(l, at, p.ID, p.Number, p.State, p.Version, "visit")
+		}
+		out = append(out, g)
 	}
 	return out
 }
 
-func testsAsked(l *locale.Loc, all []prescription.Request) []page.TestAsked {
+func testsAsked(l *locale.Loc, at page.Base, all []prescription.Request, mine uuid.UUID) []page.TestAsked {
 	var out []page.TestAsked
 	for _, t := range all {
 		due := ""
 		if !t.Required.IsZero() {
 			due = l.T("tests.due", "Date", l.Day(t.Required))
 		}
-		out = append(out, page.TestAsked{Name: t.Name.Reveal(), When: l.Date(t.Requested), Note: dots(due, t.Note.Reveal(), t.Result.Reveal()), Stat: t.Urgency == "stat", Status: ui.Status(t.State)})
+		x := page.TestAsked{Name: t.Name.Reveal(), When: l.Date(t.Requested), Note: dots(due, t.Note.Reveal(), t.Result.Reveal()), Stat: t.Urgency == "stat", Status: ui.Status(t.State)}
+		if t.DoctorID == mine && t.Pending() {
+			x.Cancel = at.At("/test-requests/" + t.ID.String() + "/cancel")
+		}
+		out = append(out, x)
 	}
 	return out
 }

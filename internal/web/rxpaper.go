@@ -116,6 +116,9 @@ func (s *Site) mayDo(r *http.Request, around *paper.Screen, rx prescription.Pres
 		around.Links = append(around.Links, ui.Button{Label: l.T("rx.correct"), Href: at.At("/prescriptions/" + rx.ID.String() + "/correct")},
 			ui.Button{Label: l.T("rx.cancel"), Href: at.At("/prescriptions/" + rx.ID.String() + "/cancel")})
 	}
+	if rx.DoctorID == mayPrescribe(r) {
+		around.Posts = movePosts(l, at, rx.ID, rx.Number, rx.State, rx.Version, "")
+	}
 }
 
 // backTo is where a paper's reader goes next: a doctor to the queue, with the
@@ -316,7 +319,7 @@ func (s *Site) showCancel(w http.ResponseWriter, r *http.Request, status int, re
 	}
 	title := l.T("rx.cancel_question", "Number", rx.Number)
 	p := page.RxCancel{Shell: s.shell(r, "/my-queue", title, ui.Crumb{Label: l.T("rx.number", "Number", rx.Number), Href: back}), Action: at.At("/prescriptions/" + id.String() + "/cancel"),
-		Version: strconv.Itoa(int(rx.Version)), Back: back, Errors: errs,
+		Version: strconv.Itoa(int(rx.Version)), Back: back, Errors: errs, Confirm: l.T("rx.cancel"),
 		Reason: ui.Field{ID: "cancel-reason", Name: "reason", Label: l.T("rx.cancel_reason"), Value: reason, Max: 300, Error: errs.For("reason")}}
 	p.Shell.Failed = len(errs) > 0
 	for _, x := range rx.Lines {

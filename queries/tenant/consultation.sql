@@ -133,6 +133,8 @@ limit 20;
 -- name: ListUnfinished :many
 -- Begun and not finished; who was sent back to wait comes again by the queue.
 select c.id, c.visit_id, c.started_at, v.day, v.state as visit_state, coalesce(t.label, '')::text as label, c.patient_id, p.number as patient_number,
+       coalesce((select jsonb_array_length(case when jsonb_typeof(d.body -> 'rx' -> 'lines') = 'array' then d.body -> 'rx' -> 'lines' end)
+                 from drafts d where d.user_id = c.doctor_id and d.kind = 'consultation' and d.subject_id = c.visit_id), 0)::integer as medicines,
        p.full_name, p.local_name, p.sex, p.birth_date, p.age_years, p.age_months, p.age_told_on
 from consultations c join visits v on v.id = c.visit_id left join tokens t on t.visit_id = v.id join patients p on p.id = c.patient_id
 where c.doctor_id = @doctor_id and c.state = 'open' and v.state in ('in_consultation', 'done')

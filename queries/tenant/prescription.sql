@@ -53,6 +53,10 @@ update prescriptions set state = 'issued' where id = @id returning number;
 -- No row: it is another's, or another version.
 update prescriptions set state = 'cancelled', cancel_reason = @cancel_reason where id = @id and version = @version;
 
+-- name: MovePrescription :execrows
+-- No row: it is another's, or another version.
+update prescriptions set state = @state where id = @id and version = @version;
+
 -- name: GetPrescription :one
 select p.id, p.number, p.visit_id, p.patient_id, p.doctor_id, p.state, p.cancel_reason, p.version_of, p.version_reason, p.issued_at, p.version, p.old_number as older_number,
        p.created_at, u.full_name as doctor, coalesce(r.specialisation, '')::text as specialisation, coalesce(r.qualification, '')::text as qualification,
@@ -135,7 +139,16 @@ order by t.urgency desc, t.requested_at, t.id;
 update test_requests set state = 'cancelled', state_reason = @state_reason where id = @id and version = @version;
 
 -- name: GetTestRequest :one
-select t.id, t.visit_id, t.patient_id, t.state, t.version from test_requests t where t.id = @id;
+select t.id, t.visit_id, t.patient_id, t.doctor_id, t.state, t.name, t.requested_at, t.version from test_requests t where t.id = @id;
+
+-- name: ListPendingTests :many
+-- What a doctor has asked for and nobody has reported yet, stat first.
+select t.id, t.visit_id, t.state, t.name, t.kind, t.urgency, t.required_on, t.requested_at, t.version, t.patient_id, p.number as patient_number, p.full_name, p.local_name,
+       p.sex, p.birth_date, p.age_years, p.age_months, p.age_told_on
+from test_requests t join patients p on p.id = t.patient_id
+where t.doctor_id = @doctor_id and t.state in ('requested', 'collected', 'in_progress')
+order by t.urgency desc, t.requested_at, t.id
+limit @at_most::integer;
 
 -- name: GetPrescriptionStanding :one
 -- Whether a prescription is in force, for who holds the paper.

@@ -40,7 +40,7 @@ func consulting() []sample {
 			return paper.PrescriptionPage(p)
 		}},
 		{"prescription-cancel", func(l *locale.Loc) templ.Component {
-			return page.RxCancelPage(page.RxCancel{Shell: shell(l, access.Doctor, "M. Kulkarni", "/my-queue", l.T("rx.cancel_question", "Number", "RX-2026-00042")), Medicines: []string{"Amlodipine 5 mg · 1-0-0"},
+			return page.RxCancelPage(page.RxCancel{Shell: shell(l, access.Doctor, "M. Kulkarni", "/my-queue", l.T("rx.cancel_question", "Number", "RX-2026-00042")), Medicines: []string{"Amlodipine 5 mg · 1-0-0"}, Confirm: l.T("rx.cancel"),
 				Action: base.At("/prescriptions/42/cancel"), Back: base.At("/prescriptions/42/print"), Errors: ui.Errors{{Name: "reason", Text: l.T("error.required")}},
 				Reason: ui.Field{ID: "cancel-reason", Name: "reason", Label: l.T("rx.cancel_reason"), Error: l.T("error.required")}})
 		}},

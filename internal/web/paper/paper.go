@@ -64,6 +64,7 @@ type Screen struct {
 	Label   string // of the whole, for screen readers
 	Back    ui.Button
 	Links   []ui.Button // what else may be done
+	Posts   []ui.Post   // and changes something
 	Print   string      // label of the button that prints
 	PDF     ui.Button   // the same as PDF
 	NoPDF   string      // why there is none, instead
