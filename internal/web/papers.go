@@ -299,11 +299,12 @@ func noPaper() error {
 	return apperr.New(apperr.NotFound, "error.not_found", "This page does not exist")
 }
 
-// paperVitals are a visit's vitals as papers name them.
+// paperVitals are a visit's vitals as papers name them, each of which stays on
+// one line.
 func paperVitals(l *locale.Loc, k consultation.Work) []string {
 	var out []string
 	for _, f := range vitalFacts(l, k) {
-		out = append(out, f.Label+" "+strings.ReplaceAll(f.Value, " · ", ", "))
+		out = append(out, strings.ReplaceAll(f.Label+" "+strings.ReplaceAll(f.Value, " · ", ", "), " ", "\u00a0"))
 	}
 	return out
 }

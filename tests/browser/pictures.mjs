@@ -3,7 +3,8 @@
 //
 //   CLOISTER_URL=http://127.0.0.1:8080 CLOISTER_PASSWORD=… CLOISTER_OPERATOR=… npm run pictures
 //
-// with the password and the operator that make run prints.
+// with the password and the operator that make run prints. Names behind "--" take
+// those alone.
 import { mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -50,6 +51,26 @@ const inside = async (page) => {
   await page.locator("[data-draft-state]", { hasText: "saved" }).waitFor();
   await page.evaluate(() => scrollTo(0, 0));
 };
+// prescribed opens the paper of a patient with an allergy, as the address wants it.
+const prescribed = (asked = "") => async (page) => {
+  const patients = await page.$$eval(".table [data-open]", (all) => all.map((a) => a.pathname));
+  let best = "", most = 0;
+  for (const path of patients) {
+    await page.goto(path);
+    if (!await page.locator(".banner.has-allergy").count()) continue;
+    for (const paper of await page.$$eval("a[href$='/print']", (all) => all.map((a) => a.pathname))) {
+      await page.goto(paper + "?lang=en");
+      const lines = await page.locator(".lines tbody tr").count();
+      if (lines > most) [best, most] = [paper, lines];
+    }
+  }
+  await page.goto(best + asked);
+};
+// verified opens what the code on such a paper leads to.
+const verified = async (page) => {
+  await prescribed()(page);
+  await page.goto((await page.getAttribute(".check img", "src")).replace("/qr.png", ""));
+};
 const pictures = [
   ["display", null, screen, { act: called, viewport: { width: 1280, height: 720 } }],
   ["reception", "desk", clinic + "/queue"], ["reception-dark", "desk", clinic + "/queue", { theme: "dark" }], ["reception-phone", "desk", clinic + "/queue", { size: "phone" }],
@@ -58,10 +79,15 @@ const pictures = [
   ["my-queue", "doctor", clinic + "/my-queue"], ["my-queue-phone", "doctor", clinic + "/my-queue", { size: "phone" }],
   ["consultation", "doctor", clinic + "/my-queue", { act: inside }], ["consultation-dark", "doctor", clinic + "/my-queue", { act: inside, theme: "dark" }],
   ["consultation-phone", "doctor", clinic + "/my-queue", { act: inside, size: "phone" }],
+  ["prescription", "doctor", clinic + "/patients", { act: prescribed("?lang=en"), viewport: { width: 1000, height: 940 } }],
+  ["prescription-hindi", "doctor", clinic + "/patients", { act: prescribed("?lang=hi"), viewport: { width: 1000, height: 940 } }],
+  ["verify-phone", "doctor", clinic + "/patients", { act: verified, size: "phone" }],
   ["branding", "admin", clinic + "/settings/branding", { act: brand }], ["staff", "admin", clinic + "/staff"], ["dashboard", "admin", clinic + "/dashboard"],
   ["clinics", "operator", "/platform/clinics"],
 ];
+const only = process.argv.slice(2); // names of some, or all
 for (const [name, who, at, { act, theme = "light", size = "wide", viewport } = {}] of pictures) {
+  if (only.length && !only.includes(name)) continue;
   const page = await open(browser, { session: sessions[who], size });
   if (viewport) await page.setViewportSize(viewport);
   await page.goto(at);
