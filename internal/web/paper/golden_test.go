@@ -97,7 +97,7 @@ func grey(m *image.Gray, x0, y0 int) float64 {
 	return float64(sum) / float64(n)
 }
 
-const conjuncts = "प्रिस्क्रिप्शन, स्वच्छ, क्षत्रिय, ज्ञान, श्रृंखला, र्‍यांचे, विद्यार्थी, द्वितीय, हृदय, ट्रक, कर्क, गुरू"
+const conjuncts = "प्रिस्क्रिप्शन, स्वच्छ, क्षत्रिय, ज्ञान, श्रृंखला, र्\u200dयांचे, विद्यार्थी, द्वितीय, हृदय, ट्रक, कर्क, गुरू"
 
 func TestPapersLookAsTheyDid(t *testing.T) {
 	t.Parallel()
