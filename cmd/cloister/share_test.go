@@ -158,6 +158,21 @@ func TestWrongAnswersLockALink(t *testing.T) {
 	}
 }
 
+// One address tries only so often, whatever link it tries at.
+func TestTriesOfOneAddressAreLimited(t *testing.T) {
+	t.Parallel()
+	s := newStaffedSite(t)
+	v := s.visitor()
+	for range 40 {
+		if w := v.do("/clinic/alpha/s/"+strings.Repeat("A", 43), url.Values{"answer": {"1980"}}); w.Code == http.StatusTooManyRequests {
+			return
+		} else if w.Code != http.StatusNotFound {
+			t.Fatalf("an unknown link: %d", w.Code)
+		}
+	}
+	t.Error("forty tries in a moment were all let through")
+}
+
 func TestSharingByMail(t *testing.T) {
 	t.Parallel()
 	s := newStaffedSite(t)

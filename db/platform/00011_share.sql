@@ -198,7 +198,7 @@ begin
   execute format($q$
     select jsonb_build_object(
       'id', p.id, 'number', p.number, 'issued', p.issued_at, 'expires', s.expires_at,
-      'doctor', jsonb_build_object('name', u.full_name, 'local_name', u.local_name, 'qualification', r.qualification, 'licence', r.licence_number),
+      'doctor', jsonb_build_object('name', u.full_name, 'local_name', u.local_name, 'specialisation', r.specialisation, 'qualification', r.qualification, 'licence', r.licence_number),
       'patient', jsonb_build_object('number', k.number, 'name', k.full_name, 'local_name', k.local_name, 'sex', k.sex, 'birth_date', k.birth_date, 'age_years', k.age_years,
         'age_months', k.age_months, 'age_told_on', k.age_told_on, 'allergies', k.allergies, 'none_known', k.no_known_allergies),
       'clinic', (select jsonb_build_object('name', c.name, 'local_name', c.local_name, 'registration', c.registration_number, 'address', c.address, 'city', c.city, 'pin', c.pin,
@@ -207,6 +207,18 @@ begin
       'lines', (select coalesce(jsonb_agg(jsonb_build_object('medicine', l.medicine, 'generic', l.generic, 'form', l.form, 'strength', l.strength, 'morning', l.morning,
         'afternoon', l.afternoon, 'evening', l.evening, 'night', l.night, 'sos', l.sos, 'days', l.days, 'quantity', l.quantity, 'food', l.food, 'route', l.route,
         'instructions', l.instructions, 'refills', l.refills) order by l.position), '[]') from %1$I.prescription_lines l where l.prescription_id = p.id),
+      'vitals', (select jsonb_build_object('systolic', (array_agg(v.systolic order by v.updated_at desc, v.id desc) filter (where v.systolic is not null))[1],
+        'diastolic', (array_agg(v.diastolic order by v.updated_at desc, v.id desc) filter (where v.diastolic is not null))[1],
+        'pulse', (array_agg(v.pulse order by v.updated_at desc, v.id desc) filter (where v.pulse is not null))[1],
+        'temperature', (array_agg(v.temperature_tenths order by v.updated_at desc, v.id desc) filter (where v.temperature_tenths is not null))[1],
+        'unit', (array_agg(v.temperature_unit order by v.updated_at desc, v.id desc) filter (where v.temperature_tenths is not null))[1],
+        'respiration', (array_agg(v.respiration order by v.updated_at desc, v.id desc) filter (where v.respiration is not null))[1],
+        'spo2', (array_agg(v.spo2 order by v.updated_at desc, v.id desc) filter (where v.spo2 is not null))[1],
+        'sugar', (array_agg(v.sugar order by v.updated_at desc, v.id desc) filter (where v.sugar is not null))[1],
+        'sugar_kind', (array_agg(v.sugar_kind order by v.updated_at desc, v.id desc) filter (where v.sugar is not null))[1],
+        'weight_grams', (array_agg(v.weight_grams order by v.updated_at desc, v.id desc) filter (where v.weight_grams is not null))[1],
+        'height_mm', (array_agg(v.height_mm order by v.updated_at desc, v.id desc) filter (where v.height_mm is not null))[1])
+        from %1$I.vitals v where v.visit_id = p.visit_id),
       'notes', (select jsonb_build_object('complaint', c.complaint, 'findings', c.findings, 'advice', c.advice, 'follow_up_days', c.follow_up_days, 'finished', c.finished_at,
         'diagnoses', (select coalesce(jsonb_agg(jsonb_build_object('code', d.code, 'title', d.title) order by d.position), '[]') from %1$I.diagnoses d
           where d.consultation_id = c.id and not d.withdrawn))

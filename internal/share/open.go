@@ -175,6 +175,7 @@ type Paper struct {
 		Name          string `json:"name"`
 		LocalName     string `json:"local_name"`
 		Qualification string `json:"qualification"`
+		Specialty     string `json:"specialisation"`
 		Licence       string `json:"licence"`
 	} `json:"doctor"`
 	Patient struct {
@@ -205,6 +206,7 @@ type Paper struct {
 	Blank    bool   `json:"blank"` // the clinic's paper has its own head
 	OffsetMM int    `json:"offset_mm"`
 	Lines    []Line `json:"lines"`
+	Vitals   Vitals `json:"vitals"`
 	Notes    *Notes `json:"notes"` // nil: the consultation is not finished
 	Tests    []Test `json:"tests"`
 }
@@ -229,6 +231,22 @@ type Line struct {
 	Route        string   `json:"route"`
 	Instructions phi.Text `json:"instructions"`
 	Refills      int      `json:"refills"`
+}
+
+// Vitals are what was measured at the visit, by whoever did it, in the units of
+// the table; 0 is not measured.
+type Vitals struct {
+	Systolic    int    `json:"systolic"`
+	Diastolic   int    `json:"diastolic"`
+	Pulse       int    `json:"pulse"`
+	Temperature int    `json:"temperature"`
+	Unit        string `json:"unit"`
+	Respiration int    `json:"respiration"`
+	SpO2        int    `json:"spo2"`
+	Sugar       int    `json:"sugar"`
+	SugarKind   string `json:"sugar_kind"`
+	WeightGrams int    `json:"weight_grams"`
+	HeightMM    int    `json:"height_mm"`
 }
 
 // Notes are the doctor's, as far as a prescription shows them.

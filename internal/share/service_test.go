@@ -39,6 +39,9 @@ func TestALinkOpensOnePrescription(t *testing.T) {
 		p.Doctor.Name != "Deepak Rao" || p.Clinic.Name != "Alpha Clinic" || len(p.Tests) != 1 || p.Patient.BirthDate != "1980-05-17" {
 		t.Errorf("read %+v", p.Lines)
 	}
+	if v := p.Vitals; v.Systolic != 152 || v.Diastolic != 96 || v.Temperature != 1012 || v.Unit != "F" || v.SpO2 != 0 || v.WeightGrams != 62000 {
+		t.Errorf("read %+v", v)
+	}
 	if _, err := w.Read(t.Context(), alpha, m.Token, pass, true); err != nil {
 		t.Error(err)
 	}
@@ -106,7 +109,7 @@ func TestTheSameFormMakesOneLink(t *testing.T) {
 	if len(tokens) != 1 || firsts != 1 {
 		t.Errorf("%d tokens, %d made", len(tokens), firsts)
 	}
-	if w.link(t).Token == w.link(t).Token {
+	if one, two := w.link(t), w.link(t); one.Token == two.Token {
 		t.Error("two forms made the same link")
 	}
 }

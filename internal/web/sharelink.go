@@ -238,6 +238,10 @@ func (s *Site) sharedPaper(at sharing, doc share.Paper) (paper.Prescription, wis
 		lines = append(lines, sharedLine(x))
 	}
 	out := paper.Prescription{Sheet: s.sheet(at.r, k, head, sharedRecord(doc), k.l.T("rx.number", "Number", doc.Number), ui.Button{}), Lines: rxLines(k, lines), Store: store(head.Facts)}
+	out.Head.Titles = signerTitles(k.l, prescription.Prescription{Qualification: doc.Doctor.Qualification, Specialty: doc.Doctor.Specialty, Licence: doc.Doctor.Licence})
+	v := doc.Vitals
+	out.Vitals = paperVitals(k.l, consultation.Work{Record: sharedRecord(doc), Now: doc.Issued, Vitals: consultation.Vitals{Systolic: v.Systolic, Diastolic: v.Diastolic, Pulse: v.Pulse,
+		Temperature: v.Temperature, Unit: v.Unit, Respiration: v.Respiration, SpO2: v.SpO2, Sugar: v.Sugar, SugarKind: v.SugarKind, WeightGrams: v.WeightGrams, HeightMM: v.HeightMM}})
 	out.Check = base(at.r).At("/verify/" + s.Verifier.Code(httpx.From(at.r.Context()).Clinic.ID, doc.ID) + "/qr.png")
 	out.Head.Blank, out.Foot = false, doseOrder(k.l, lines)
 	out.Facts = []string{doc.Number, k.l.DateTime(doc.Issued)}

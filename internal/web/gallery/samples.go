@@ -17,7 +17,7 @@ const base = page.Base("/clinic/northside")
 var now = time.Date(2026, 11, 23, 10, 42, 7, 0, time.FixedZone("IST", 5*3600+1800))
 
 func samples() []sample {
-	return slices.Concat(reception(), front(), records(), consulting(), appointing(), admin(), problems())
+	return slices.Concat(reception(), front(), records(), consulting(), sharing(), appointing(), admin(), problems())
 }
 
 func northside() ui.Clinic {
