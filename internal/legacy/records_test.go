@@ -229,6 +229,7 @@ func TestStarterLists(t *testing.T) {
 	w.Exec(t, `set session_replication_role = replica;
 		insert into clinic_alpha.formulary (id, name, generic, form, strengths, route, class, source) values
 			(gen_random_uuid(), 'Paracetamol', 'Paracetamol', 'tablet', '{}', 'oral', 'analgesic', 'starter'),
+			(gen_random_uuid(), 'Amoxicillin', 'Amoxicillin', 'suspension', '{}', 'oral', 'penicillin', 'starter'),
 			(gen_random_uuid(), 'Zinc oxide', 'Zinc oxide', 'ointment', '{}', 'topical', '', 'starter');
 		insert into clinic_alpha.formulary (id, name, form, strength, route) values (gen_random_uuid(), 'IBUPROFEN', 'tablet', '1 g', '');
 		insert into clinic_alpha.test_catalogue (id, name, kind, code, source) values (gen_random_uuid(), 'HBA1C', 'blood', '4548-4', 'starter')`)
@@ -237,12 +238,13 @@ func TestStarterLists(t *testing.T) {
 		t.Errorf("made: %+v", report.Made)
 	}
 	for sql, want := range map[string]string{
-		"select string_agg(source || ' ' || active || ' ' || generic || ' ' || class, ', ' order by source) from clinic_alpha.formulary where name = 'Paracetamol' and form = 'tablet'": "clinic true Paracetamol analgesic, starter false Paracetamol analgesic",
-		"select strength from clinic_alpha.formulary where name ilike 'ibuprofen' and form = 'tablet'":                                                                                  "1 g",
-		"select active::text from clinic_alpha.formulary where name = 'Zinc oxide'":                                                                                                     "true",
-		"select count(*) || ' ' || max(code) from clinic_alpha.test_catalogue where name ilike 'hba1c'":                                                                                 "1 4548-4",
-		"select count(*) || ' ' || count(distinct t.code) from clinic_alpha.test_requests t join clinic_alpha.test_catalogue c on c.id = t.test_id where c.name = 'HBA1C'":              "7 1",
-		"select count(*) from clinic_alpha.prescription_lines where medicine = 'Paracetamol' and form = 'tablet' and generic <> 'Paracetamol'":                                          "0",
+		"select string_agg(source || ' ' || active || ' ' || generic || ' ' || class, ', ' order by source) from clinic_alpha.formulary where name = 'Paracetamol' and form = 'tablet'":                             "clinic true Paracetamol analgesic, starter false Paracetamol analgesic",
+		"select string_agg(name || ' ' || form || ' ' || active || ' ' || generic || ' ' || class, ', ' order by name, form) from clinic_alpha.formulary where name like 'Amoxicillin%' and name not like '%Clav%'": "Amoxicillin capsule true Amoxicillin penicillin, Amoxicillin suspension true Amoxicillin penicillin, Amoxicillin Syrup syrup true Amoxicillin penicillin",
+		"select strength from clinic_alpha.formulary where name ilike 'ibuprofen' and form = 'tablet'":                                                                                                              "1 g",
+		"select active::text from clinic_alpha.formulary where name = 'Zinc oxide'":                                                                                                                                 "true",
+		"select count(*) || ' ' || max(code) from clinic_alpha.test_catalogue where name ilike 'hba1c'":                                                                                                             "1 4548-4",
+		"select count(*) || ' ' || count(distinct t.code) from clinic_alpha.test_requests t join clinic_alpha.test_catalogue c on c.id = t.test_id where c.name = 'HBA1C'":                                          "7 1",
+		"select count(*) from clinic_alpha.prescription_lines where medicine = 'Paracetamol' and form = 'tablet' and generic <> 'Paracetamol'":                                                                      "0",
 	} {
 		if got := w.one(t, sql); got != want {
 			t.Errorf("%s\n gives %s\n want  %s", sql, got, want)

@@ -9,20 +9,37 @@ import (
 	"github.com/cloister-health/cloister/db/tenantdb"
 )
 
+// formWords are what the older system's clinics put behind a medicine's name.
+var formWords = map[string]bool{
+	"tablet": true, "tablets": true, "capsule": true, "capsules": true, "syrup": true, "suspension": true, "injection": true, "ointment": true, "cream": true,
+	"gel": true, "eye": true, "ear": true, "nasal": true, "drops": true, "lotion": true, "soap": true, "powder": true, "inhaler": true,
+}
+
+// bareName is a medicine's name without the words for its form behind it.
+func bareName(name string) string {
+	words := strings.Fields(name)
+	for len(words) > 1 && formWords[strings.ToLower(words[len(words)-1])] {
+		words = words[:len(words)-1]
+	}
+	return strings.Join(words, " ")
+}
+
 // formulary writes the clinic's own entries. What the list has already under the
-// very same name, form and route stays as it is; an entry of the starter list
-// of the same name and form lends its generic name and class, which warnings go
-// by, and is put out of use.
+// very same name, form and route stays as it is. An entry of the starter list of
+// the same name lends its generic name and class, which warnings go by, words
+// for the form aside ('Amoxicillin Syrup'); one of the same form is put out of
+// use as well.
 func (w *writer) formulary(ctx context.Context) error {
 	has, err := w.q.ListMedicinesForImport(ctx)
 	if err != nil {
 		return err
 	}
-	exact, starters := map[string]uuid.UUID{}, map[string]tenantdb.ListMedicinesForImportRow{}
+	exact := map[string]uuid.UUID{}
+	starters, generics := map[string]tenantdb.ListMedicinesForImportRow{}, map[string]tenantdb.ListMedicinesForImportRow{}
 	for _, m := range has {
 		exact[strings.ToLower(m.Name)+"|"+m.Form+"|"+m.Route] = m.ID
 		if m.Source == "starter" {
-			starters[squash(m.Name)+"|"+m.Form] = m
+			starters[squash(m.Name)+"|"+m.Form], generics[squash(m.Name)] = m, m
 		}
 	}
 	var tasks []task
@@ -42,13 +59,17 @@ func (w *writer) formulary(ctx context.Context) error {
 		id := newID()
 		exact[strings.ToLower(name)+"|"+m.Form+"|"] = id
 		twin, twins := starters[squash(name)+"|"+m.Form]
+		lends := twin
+		if !twins {
+			lends = generics[squash(bareName(name))]
+		}
 		if twins && twin.Active {
 			w.made.StartersRetired++
 		}
 		tasks = append(tasks, func(ctx context.Context, q *tenantdb.Queries) error {
 			err := q.InsertImportedMedicine(ctx, tenantdb.InsertImportedMedicineParams{
-				ID: id, Name: name, Generic: twin.Generic, Form: m.Form, Strengths: m.Strengths, Strength: m.Strength, Morning: m.Dose.Morning, Afternoon: m.Dose.Afternoon,
-				Evening: m.Dose.Evening, Night: m.Dose.Night, Sos: m.Dose.SOS, Days: small(m.Days), Food: m.Food, Class: twin.Class, Active: m.Active,
+				ID: id, Name: name, Generic: lends.Generic, Form: m.Form, Strengths: m.Strengths, Strength: m.Strength, Morning: m.Dose.Morning, Afternoon: m.Dose.Afternoon,
+				Evening: m.Dose.Evening, Night: m.Dose.Night, Sos: m.Dose.SOS, Days: small(m.Days), Food: m.Food, Class: lends.Class, Active: m.Active,
 			})
 			if err != nil {
 				return err
