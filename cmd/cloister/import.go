@@ -118,7 +118,7 @@ func importLegacy(cmd *cobra.Command, env []string, f importFlags, path string) 
 	if err != nil {
 		return err
 	}
-	defer store.Close() //nolint:errcheck // nothing is being written any more
+	defer store.Close()
 	told := progress(cmd.ErrOrStderr())
 	report, err := legacy.Import(ctx, db, clinic, plan, legacy.Options{DryRun: f.dryRun, Progress: told, Store: store, Keys: keys.NewRing(m, nil)})
 	if err != nil {

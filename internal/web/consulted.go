@@ -68,7 +68,9 @@ func (s *Site) showConsulted(w http.ResponseWriter, r *http.Request, k consultat
 	st := visit.State(k.Visit.State)
 	mine := k.Visit.Doctor == info.Who.Actor.ID || k.Visit.Doctor == uuid.Nil
 	// A visit of a day that is over and of no doctor is history, such as an older system's.
-	mine = mine && !(st == visit.Done && k.Visit.Doctor == uuid.Nil && k.Visit.Day.Before(today(r)))
+	if st == visit.Done && k.Visit.Doctor == uuid.Nil && k.Visit.Day.Before(today(r)) {
+		mine = false
+	}
 	if info.Can(access.ConsultationOwn) && mine && k.Mine == nil && (st == visit.InConsultation || st == visit.Done || visit.MayGo(st, visit.InConsultation)) {
 		p.Begin = &ui.Post{Action: at.Visit(p.ID, "consultation/begin"), Once: once(), Hidden: [][2]string{{"version", strconv.Itoa(int(k.Visit.Version))}},
 			Button: ui.Button{Label: l.T("consultation.begin"), Kind: "primary", Icon: "stethoscope", Attrs: map[string]any{"data-focus": ""}}}
