@@ -118,6 +118,12 @@ func TestDocumentsWithoutScript(t *testing.T) {
 	if got := s.get(at + "/file?download=1").Header().Get("Content-Disposition"); got != "attachment; filename=xray-2025-01-08.png" {
 		t.Errorf("to keep: %q", got)
 	}
+	// The lab is led to the files from wherever a patient is named.
+	if w := s.send("GET", "/patients/"+testkit.Asha.String(), access.LabTechnician, nil, false); w.Code != http.StatusSeeOther || w.Header().Get("Location") != "/clinic/alpha"+list {
+		t.Errorf("the lab: %d to %q", w.Code, w.Header().Get("Location"))
+	}
+	want(t, s.send("GET", "/patients", access.LabTechnician, nil, false), 200, []string{"Find a patient by name"})
+	want(t, s.send("GET", "/patients?q=asha", access.LabTechnician, nil, false), 200, []string{`href="/clinic/alpha/patients/` + testkit.Asha.String() + `"`})
 	// The lab sees and sends files, and nothing of the allergies.
 	want(t, s.send("GET", list, access.LabTechnician, nil, false), 200, []string{"&lt;b&gt;Chest", `type="file"`}, "Penicillin", "allergies")
 	want(t, s.send("GET", at, access.LabTechnician, nil, false), 200, []string{"On film"}, "Penicillin", "allergies")

@@ -27,7 +27,7 @@ func (s *Site) patientRoutes() []httpx.Route {
 		row(http.MethodGet, "/patients/search", access.PatientView, s.patientSearch),
 		row(http.MethodGet, "/patients/new", access.PatientRegister, s.newPatient),
 		row(http.MethodPost, "/patients/new", access.PatientRegister, s.newPatientPost),
-		row(http.MethodGet, "/patients/{id}", access.PatientRecord, s.patient),
+		row(http.MethodGet, "/patients/{id}", access.PatientView, s.patient),
 		row(http.MethodPost, "/patients/{id}/identity", access.PatientRecord, s.identityPost),
 		row(http.MethodGet, "/patients/{id}/photo", access.PatientRecord, s.photo),
 		photo,
@@ -63,12 +63,12 @@ func after(r *http.Request) patient.Page {
 
 func (s *Site) patients(w http.ResponseWriter, r *http.Request) error {
 	l, at, info := s.words(r), base(r), httpx.From(r.Context())
-	p := page.Patients{Shell: s.shell(r, "/patients", l.T("nav.patients")), Base: at, Query: r.URL.Query().Get("q"), CanAdd: info.Can(access.PatientRegister)}
+	p := page.Patients{Shell: s.shell(r, "/patients", l.T("nav.patients")), Search: !info.Can(access.PatientRecord), Base: at, Query: r.URL.Query().Get("q"), CanAdd: info.Can(access.PatientRegister)}
 	var cards []patient.Card
 	var err error
 	if p.Query != "" {
 		cards, err = s.Patients.Find(r.Context(), p.Query)
-		if err == nil && len(cards) == 1 && info.Can(access.PatientRecord) && patient.ParseSearch(p.Query).Code != "" {
+		if err == nil && len(cards) == 1 && patient.ParseSearch(p.Query).Code != "" {
 			return httpx.Redirect(w, r, at.Patient(cards[0].ID.String()))
 		}
 	} else if info.Can(access.PatientRecord) {
@@ -134,7 +134,16 @@ func (s *Site) patientSearch(w http.ResponseWriter, r *http.Request) error {
 	return s.show(w, r, http.StatusOK, ui.Picks(list, items, l.T("patients.none_found")))
 }
 
+// patient is the record. Who may know a patient and not read the record, as the
+// lab, is led to the files.
 func (s *Site) patient(w http.ResponseWriter, r *http.Request) error {
+	if info := httpx.From(r.Context()); !info.Can(access.PatientRecord) && info.Can(access.DocumentView) {
+		id, err := pathID(r, "id")
+		if err != nil {
+			return err
+		}
+		return httpx.Redirect(w, r, base(r).Patient(id.String())+"/documents")
+	}
 	return s.showPatient(w, r, http.StatusOK, "", nil)
 }
 

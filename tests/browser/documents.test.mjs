@@ -56,9 +56,12 @@ describe("files", { concurrency: false }, () => {
         box.files = carried.files;
         box.dispatchEvent(new Event("change", { bubbles: true }));
       }, [...shot.buffer]);
+      let lists = 0;
+      page.on("request", (r) => { if (r.method() === "GET" && new URL(r.url()).pathname.endsWith("/documents")) lists++; });
       await page.click("#document-form [data-submit]");
       await page.waitForURL(/kept=1/);
       await page.locator(".notice-done").waitFor();
+      assert.equal(lists, 1, "the list is read once, as the trail says it was");
       wrong.push(...await inspect(page, "files, kept"));
       await page.click(".timeline a");
       await page.waitForFunction(() => document.querySelector("img.document")?.naturalWidth > 0);

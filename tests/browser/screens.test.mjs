@@ -12,7 +12,7 @@ let browser, screen;
 const sessions = {};
 before(async () => {
   browser = await launch();
-  const people = { desk: "northside/kavita", doctor: "northside/sameer", admin: "northside/admin", operator: "platform", hindi: "southside/pooja" };
+  const people = { desk: "northside/kavita", doctor: "northside/sameer", admin: "northside/admin", operator: "platform", hindi: "southside/pooja", lab: "northside/mahesh" };
   for (const [as, who] of Object.entries(people)) sessions[as] = await signIn(browser, who);
   screen = await screenLink(browser, sessions.desk);
 });
@@ -98,11 +98,12 @@ const screens = {
     ["medicines", "/formulary"], ["medicines, none", "/formulary?q=qqqqqq"], ["medicine", "/formulary", follow(".table [data-open]")], ["medicine refused", "/formulary/new", send({ dose: "seldom" })],
     ["tests of the clinic", "/catalogue"], ["test refused", "/catalogue/new", send({ name: "" })],
   ],
+  lab: [["patients, before a search", "/patients"], ["patients for the lab", "/patients?q=kulkarni"], ["files for the lab", "/patients?q=kulkarni", patient]],
   operator: [["clinics", "/platform/clinics"]],
   screen: [["display", ""]],
   hindi: [["queue in Hindi", "/queue"], ["patients in Hindi", "/patients"], ["visits in Hindi", "/visits"], ["appointments in Hindi", "/appointments"], ["follow-ups in Hindi", "/follow-ups"], ["book in Hindi", "/appointments/new"]],
 };
-const root = { nobody: "", desk: clinic, doctor: clinic, admin: clinic, operator: "", hindi: "/clinic/southside" };
+const root = { nobody: "", desk: clinic, doctor: clinic, admin: clinic, lab: clinic, operator: "", hindi: "/clinic/southside" };
 
 // tour opens each screen of a visitor and hands the page over.
 async function tour(who, size, see) {

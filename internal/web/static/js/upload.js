@@ -14,7 +14,8 @@
   // The server's answer is a page: the one it leads to, or this one with what
   // was wrong, of which only the form's messages are taken.
   const answer = (form, sent) => {
-    if (sent.status < 300 && sent.responseURL) { location.assign(sent.responseURL); return; }
+    const next = sent.getResponseHeader("HX-Redirect");
+    if (next) { location.assign(next); return; }
     const page = new DOMParser().parseFromString(sent.responseText, "text/html");
     const fresh = page.getElementById(form.id);
     if (!fresh) { show(form, form.dataset.uploadFailed); return; }
@@ -35,6 +36,9 @@
     const out = new XMLHttpRequest();
     const over = (say) => { form.removeAttribute("aria-busy"); say(); };
     out.open("POST", form.action);
+    // Told where to go on, not led there: the list would be read twice, and seen
+    // twice by the trail.
+    out.setRequestHeader("HX-Request", "true");
     out.upload.addEventListener("progress", (e) => {
       const part = e.lengthComputable ? Math.floor(100 * e.loaded / e.total) : 0;
       show(form, part < 100 ? form.dataset.uploadSending : form.dataset.uploadChecking, part);
