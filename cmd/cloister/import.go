@@ -78,7 +78,8 @@ func importLegacy(cmd *cobra.Command, env []string, f importFlags, path string) 
 	if err != nil {
 		return err
 	}
-	plan, err := legacy.PlanOf(ctx, file, f.media, time.Now())
+	told := progress(cmd.ErrOrStderr())
+	plan, err := legacy.PlanOf(ctx, file, legacy.PlanOptions{Media: f.media, Now: time.Now(), Progress: told})
 	if err != nil {
 		return err
 	}
@@ -119,7 +120,6 @@ func importLegacy(cmd *cobra.Command, env []string, f importFlags, path string) 
 		return err
 	}
 	defer store.Close()
-	told := progress(cmd.ErrOrStderr())
 	report, err := legacy.Import(ctx, db, clinic, plan, legacy.Options{DryRun: f.dryRun, Progress: told, Store: store, Keys: keys.NewRing(m, nil)})
 	if err != nil {
 		return err

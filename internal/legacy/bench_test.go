@@ -66,7 +66,7 @@ func benchmarkImport(b *testing.B, path string, n int) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		plan, err := legacy.PlanOf(b.Context(), file, "", importDay)
+		plan, err := legacy.PlanOf(b.Context(), file, legacy.PlanOptions{Now: importDay})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -96,7 +96,7 @@ func planned(t *testing.T, path string) *legacy.Plan {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan, err := legacy.PlanOf(t.Context(), file, media(filepath.Dir(path)), importDay)
+	plan, err := legacy.PlanOf(t.Context(), file, legacy.PlanOptions{Media: media(filepath.Dir(path)), Now: importDay})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -49,7 +49,7 @@ func OddPatient(phone, name, stamp, day string, age int64, weight float64) *Plan
 	put("hospital_standardtemplatemedicine", map[string]any{"medicine_name": name, "duration": phone, "schedule": day, "qty": age, "frequency_per_day": age})
 	put("hospital_standardtemplatetest", map[string]any{"test_name": name})
 	put("hospital_medicalreport", map[string]any{"report_file": name, "report_type": name, "uploaded_at": stamp})
-	plan, err := PlanOf(context.Background(), f, "", time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC))
+	plan, err := PlanOf(context.Background(), f, PlanOptions{Now: time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)})
 	if err != nil {
 		panic(err) // the file has one clinic
 	}

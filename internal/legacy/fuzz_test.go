@@ -60,7 +60,7 @@ func FuzzRead(f *testing.F) {
 		sameFolder(t, before, looked(t, folder))
 		var plan *legacy.Plan
 		if err == nil {
-			plan, err = legacy.PlanOf(t.Context(), file, "", importDay)
+			plan, err = legacy.PlanOf(t.Context(), file, legacy.PlanOptions{Now: importDay})
 		}
 		if err != nil {
 			if wrong := (*legacy.FileError)(nil); !errors.As(err, &wrong) {

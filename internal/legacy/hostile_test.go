@@ -118,7 +118,7 @@ func TestHostileFilesAreRefused(t *testing.T) {
 			before := looked(t, filepath.Dir(path))
 			file, err := legacy.Read(t.Context(), path, legacy.DefaultLimits())
 			if err == nil {
-				_, err = legacy.PlanOf(t.Context(), file, "", importDay)
+				_, err = legacy.PlanOf(t.Context(), file, legacy.PlanOptions{Now: importDay})
 			}
 			refusedAs(t, err, c.problem, c.says)
 			sameFolder(t, before, looked(t, filepath.Dir(path)))

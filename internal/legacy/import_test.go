@@ -268,7 +268,7 @@ func TestClinicAtWork(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	bare, err := legacy.PlanOf(t.Context(), file, "", importDay)
+	bare, err := legacy.PlanOf(t.Context(), file, legacy.PlanOptions{Now: importDay})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -139,18 +139,24 @@ type Dangling struct {
 	PointsTo string `json:"points_to"`
 }
 
-// PlanOf applies the rules to a file and its media folder as of a moment. It
-// fails only when the file as a whole can't be one clinic's. An empty media is
-// no folder: its files are left for a later run.
+// PlanOptions say by what a file is judged.
+type PlanOptions struct {
+	Media    string                       // folder of the older system's files; empty: they are left for a later run
+	Now      time.Time                    // the moment as of which the rules are applied
+	Progress func(what string, n, of int) // may be nil
+}
+
+// PlanOf applies the rules to a file and its media folder. It fails only when
+// the file as a whole can't be one clinic's.
 //
 // Errors: *FileError, the context's.
-func PlanOf(ctx context.Context, f *File, media string, now time.Time) (*Plan, error) {
+func PlanOf(ctx context.Context, f *File, o PlanOptions) (*Plan, error) {
 	clinics := f.rows["hospital_clinic"]
 	if len(clinics) != 1 {
 		return nil, &FileError{Problem: Foreign, Table: "hospital_clinic", Detail: fmt.Sprintf("the file holds %d clinics; the older system's has exactly one", len(clinics))}
 	}
-	p := &Plan{File: f, now: now, books: map[string]*book{}, staff: map[int64]*Staff{}, known: map[int64]bool{}, patients: map[int64]bool{},
-		Media: media, Merged: map[string]map[int64]int64{}, rx: map[int64]*Prescription{}, doctors: map[int64]int64{}, allDocs: map[int64]bool{}, everybody: map[int64]bool{}}
+	p := &Plan{File: f, now: o.Now, books: map[string]*book{}, staff: map[int64]*Staff{}, known: map[int64]bool{}, patients: map[int64]bool{},
+		Media: o.Media, Merged: map[string]map[int64]int64{}, rx: map[int64]*Prescription{}, doctors: map[int64]int64{}, allDocs: map[int64]bool{}, everybody: map[int64]bool{}}
 	p.openBooks()
 	p.planClinic(clinics[0])
 	p.planStores()
@@ -162,7 +168,7 @@ func PlanOf(ctx context.Context, f *File, media string, now time.Time) (*Plan, e
 	p.planCatalogue()
 	p.planPrescriptions()
 	p.planTemplates()
-	if err := p.planDocuments(ctx); err != nil {
+	if err := p.planDocuments(ctx, o.Progress); err != nil {
 		return nil, err
 	}
 	p.scan()

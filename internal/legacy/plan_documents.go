@@ -50,15 +50,19 @@ type Files struct {
 }
 
 // planDocuments looks at every file that a report of an imported patient names.
-func (p *Plan) planDocuments(ctx context.Context) error {
+func (p *Plan) planDocuments(ctx context.Context, told func(what string, n, of int)) error {
 	folder, err := openMedia(p.Media)
 	if err != nil {
 		return err
 	}
 	defer folder.close()
+	seen, all := 0, len(p.File.rows["hospital_medicalreport"])+len(p.File.rows["hospital_testreport"])
 	for _, table := range []string{"hospital_medicalreport", "hospital_testreport"} {
 		b := p.books[table]
 		for _, r := range p.File.rows[table] {
+			if seen++; told != nil && folder.root != nil {
+				told("looking", seen, all)
+			}
 			whose, ok := p.whose(b, r, table)
 			if !ok {
 				continue

@@ -128,7 +128,7 @@ func testPlan(t testing.TB) *legacy.Plan {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan, err := legacy.PlanOf(t.Context(), file, mediaFolder, importDay)
+	plan, err := legacy.PlanOf(t.Context(), file, legacy.PlanOptions{Media: mediaFolder, Now: importDay})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -299,12 +299,18 @@ func noPaper() error {
 	return apperr.New(apperr.NotFound, "error.not_found", "This page does not exist")
 }
 
+const longestReading = 60 // bytes that stay on one line
+
 // paperVitals are a visit's vitals as papers name them, each of which stays on
 // one line.
 func paperVitals(l *locale.Loc, k consultation.Work) []string {
 	var out []string
 	for _, f := range vitalFacts(l, k) {
-		out = append(out, strings.ReplaceAll(f.Label+" "+strings.ReplaceAll(f.Value, " · ", ", "), " ", "\u00a0"))
+		text := f.Label + " " + strings.ReplaceAll(f.Value, " · ", ", ")
+		if len(text) <= longestReading { // what an older system wrote down may be longer than a line
+			text = strings.ReplaceAll(text, " ", "\u00a0")
+		}
+		out = append(out, text)
 	}
 	return out
 }
