@@ -341,14 +341,16 @@ func TestRowsMustSayWhoComesIn(t *testing.T) {
 	t.Parallel()
 	ok := write("")
 	for name, row := range map[string]Route{
-		"no gate":             {Method: "GET", Path: "/x", Handler: ok},
-		"no handler":          {Method: "GET", Path: "/x", Gate: Public},
-		"method":              {Method: "PUT", Path: "/x", Gate: Public, Handler: ok},
-		"member outside":      {Method: "GET", Path: "/x", Gate: Member, Handler: ok},
-		"public inside":       {Method: "GET", Path: ClinicPath + "/x", Gate: Public, Handler: ok},
-		"unknown capability":  {Method: "GET", Path: ClinicPath + "/x", Gate: Capable, Capability: "no.such", Handler: ok},
-		"capability not held": {Method: "GET", Path: ClinicPath + "/x", Gate: Member, Capability: access.QueueView, Handler: ok},
-		"slash":               {Method: "GET", Path: "x", Gate: Public, Handler: ok},
+		"no gate":               {Method: "GET", Path: "/x", Handler: ok},
+		"no handler":            {Method: "GET", Path: "/x", Gate: Public},
+		"method":                {Method: "PUT", Path: "/x", Gate: Public, Handler: ok},
+		"member outside":        {Method: "GET", Path: "/x", Gate: Member, Handler: ok},
+		"public inside":         {Method: "GET", Path: ClinicPath + "/x", Gate: Public, Handler: ok},
+		"unknown capability":    {Method: "GET", Path: ClinicPath + "/x", Gate: Capable, Capability: "no.such", Handler: ok},
+		"capability not held":   {Method: "GET", Path: ClinicPath + "/x", Gate: Member, Capability: access.QueueView, Handler: ok},
+		"member from anywhere":  {Method: "POST", Path: ClinicPath + "/x", Gate: Member, Anywhere: true, Handler: ok},
+		"reading from anywhere": {Method: "GET", Path: ClinicPath + "/x", Gate: Visitor, Anywhere: true, Handler: ok},
+		"slash":                 {Method: "GET", Path: "x", Gate: Public, Handler: ok},
 	} {
 		if err := checkAll([]Route{row}); err == nil {
 			t.Errorf("%s is accepted", name)
