@@ -563,6 +563,7 @@ select t.id, t.visit_id, t.state, t.name, t.kind, t.urgency, t.required_on, t.re
        p.sex, p.birth_date, p.age_years, p.age_months, p.age_told_on
 from test_requests t join patients p on p.id = t.patient_id
 where t.doctor_id = $1 and t.state in ('requested', 'collected', 'in_progress')
+  and not exists (select from prescriptions o where o.visit_id = t.visit_id and o.old_number <> '')
 order by t.urgency desc, t.requested_at, t.id
 limit $2::integer
 `
@@ -593,7 +594,9 @@ type ListPendingTestsRow struct {
 	AgeToldOn     *time.Time
 }
 
-// What a doctor has asked for and nobody has reported yet, stat first.
+// What a doctor has asked for and nobody has reported yet, stat first. What an
+// older system left open years ago stands with the patient: it would hide the
+// requests that somebody works on.
 func (q *Queries) ListPendingTests(ctx context.Context, arg ListPendingTestsParams) ([]ListPendingTestsRow, error) {
 	rows, err := q.db.Query(ctx, listPendingTests, arg.DoctorID, arg.AtMost)
 	if err != nil {

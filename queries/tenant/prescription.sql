@@ -142,11 +142,14 @@ update test_requests set state = 'cancelled', state_reason = @state_reason where
 select t.id, t.visit_id, t.patient_id, t.doctor_id, t.state, t.name, t.requested_at, t.version from test_requests t where t.id = @id;
 
 -- name: ListPendingTests :many
--- What a doctor has asked for and nobody has reported yet, stat first.
+-- What a doctor has asked for and nobody has reported yet, stat first. What an
+-- older system left open years ago stands with the patient: it would hide the
+-- requests that somebody works on.
 select t.id, t.visit_id, t.state, t.name, t.kind, t.urgency, t.required_on, t.requested_at, t.version, t.patient_id, p.number as patient_number, p.full_name, p.local_name,
        p.sex, p.birth_date, p.age_years, p.age_months, p.age_told_on
 from test_requests t join patients p on p.id = t.patient_id
 where t.doctor_id = @doctor_id and t.state in ('requested', 'collected', 'in_progress')
+  and not exists (select from prescriptions o where o.visit_id = t.visit_id and o.old_number <> '')
 order by t.urgency desc, t.requested_at, t.id
 limit @at_most::integer;
 
