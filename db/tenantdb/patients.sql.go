@@ -187,6 +187,24 @@ func (q *Queries) GetPatientPhoto(ctx context.Context, id uuid.UUID) ([]byte, er
 	return photo_cipher, err
 }
 
+const getSurvivor = `-- name: GetSurvivor :one
+with recursive up (id, merged_into) as (
+  select p.id, p.merged_into from patients p where p.id = $1
+  union
+  select p.id, p.merged_into from patients p join up u on p.id = u.merged_into
+)
+select u.id::uuid as id from up u where u.merged_into is null
+`
+
+// The record that a patient counts as, at any remove: itself where it was not
+// merged.
+func (q *Queries) GetSurvivor(ctx context.Context, id uuid.UUID) (uuid.UUID, error) {
+	row := q.db.QueryRow(ctx, getSurvivor, id)
+	var id_2 uuid.UUID
+	err := row.Scan(&id_2)
+	return id_2, err
+}
+
 const insertPatient = `-- name: InsertPatient :one
 insert into patients (id, first_name, last_name, local_name, search_key, sex, birth_date, age_years, age_months, age_told_on, blood_group, phone, email,
                       address, city, state, pin, emergency_name, emergency_phone, emergency_relation, id_kind, id_cipher, id_blind, id_tail,
@@ -297,6 +315,50 @@ func (q *Queries) InsertPatientMerge(ctx context.Context, arg InsertPatientMerge
 	return err
 }
 
+const listAllergies = `-- name: ListAllergies :many
+with recursive up (asked, id, merged_into) as (
+  select p.id, p.id, p.merged_into from patients p where p.id = any ($1::uuid[])
+  union
+  select u.asked, p.id, p.merged_into from patients p join up u on p.id = u.merged_into
+), family (asked, id) as (
+  select u.asked, u.id from up u
+  union
+  select f.asked, p.id from patients p join family f on p.merged_into = f.id
+)
+select f.asked::uuid as id, coalesce(string_agg(distinct p.allergies, '; ') filter (where p.allergies <> ''), '')::text as allergies,
+       (bool_or(p.no_known_allergies) and bool_and(p.allergies = ''))::boolean as no_known_allergies
+from family f join patients p on p.id = f.id
+group by f.asked
+`
+
+type ListAllergiesRow struct {
+	ID               uuid.UUID
+	Allergies        string
+	NoKnownAllergies bool
+}
+
+// What is known of each patient's allergies, whichever of the records that are
+// one person's says so.
+func (q *Queries) ListAllergies(ctx context.Context, ids []uuid.UUID) ([]ListAllergiesRow, error) {
+	rows, err := q.db.Query(ctx, listAllergies, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListAllergiesRow{}
+	for rows.Next() {
+		var i ListAllergiesRow
+		if err := rows.Scan(&i.ID, &i.Allergies, &i.NoKnownAllergies); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listIdentifiersByRecord = `-- name: ListIdentifiersByRecord :many
 select system, value from identifiers where record_id = $1 and system <> 'legacy.row' order by system, value
 `
@@ -362,16 +424,17 @@ with recursive family (id) as (
   union
   select p.id from patients p join family f on p.merged_into = f.id
 )
-select p.id, p.number, p.full_name, p.merged_into
+select p.id, p.number, p.full_name, p.merged_into, p.last_visit_on
 from family f join patients p on p.id = f.id
 order by p.number
 `
 
 type ListMergedPatientsRow struct {
-	ID         uuid.UUID
-	Number     string
-	FullName   phi.Text
-	MergedInto uuid.NullUUID
+	ID          uuid.UUID
+	Number      string
+	FullName    phi.Text
+	MergedInto  uuid.NullUUID
+	LastVisitOn *time.Time
 }
 
 // Everybody who was merged into a patient, directly or by way of another.
@@ -389,6 +452,7 @@ func (q *Queries) ListMergedPatients(ctx context.Context, id uuid.NullUUID) ([]L
 			&i.Number,
 			&i.FullName,
 			&i.MergedInto,
+			&i.LastVisitOn,
 		); err != nil {
 			return nil, err
 		}
@@ -401,7 +465,7 @@ func (q *Queries) ListMergedPatients(ctx context.Context, id uuid.NullUUID) ([]L
 }
 
 const listPatientMerges = `-- name: ListPatientMerges :many
-select m.id, m.survivor_id, m.duplicate_id, m.reason, m.merged_at, m.undone_at, u.full_name as merged_by_name, d.number as duplicate_number,
+select m.id, m.duplicate_id, m.reason, m.merged_at, m.undone_at, u.full_name as merged_by_name, d.number as duplicate_number,
        d.full_name as duplicate_name
 from patient_merges m join users u on u.id = m.merged_by join patients d on d.id = m.duplicate_id
 where m.survivor_id = $1
@@ -410,7 +474,6 @@ order by m.merged_at desc
 
 type ListPatientMergesRow struct {
 	ID              uuid.UUID
-	SurvivorID      uuid.UUID
 	DuplicateID     uuid.UUID
 	Reason          string
 	MergedAt        time.Time
@@ -431,7 +494,6 @@ func (q *Queries) ListPatientMerges(ctx context.Context, survivorID uuid.UUID) (
 		var i ListPatientMergesRow
 		if err := rows.Scan(
 			&i.ID,
-			&i.SurvivorID,
 			&i.DuplicateID,
 			&i.Reason,
 			&i.MergedAt,

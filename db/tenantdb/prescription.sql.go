@@ -62,22 +62,6 @@ func (q *Queries) DeleteTemplate(ctx context.Context, id uuid.UUID) (int64, erro
 	return result.RowsAffected(), nil
 }
 
-const getAllergies = `-- name: GetAllergies :one
-select p.id, p.allergies from patients p where p.id = $1
-`
-
-type GetAllergiesRow struct {
-	ID        uuid.UUID
-	Allergies phi.Text
-}
-
-func (q *Queries) GetAllergies(ctx context.Context, id uuid.UUID) (GetAllergiesRow, error) {
-	row := q.db.QueryRow(ctx, getAllergies, id)
-	var i GetAllergiesRow
-	err := row.Scan(&i.ID, &i.Allergies)
-	return i, err
-}
-
 const getLastPrescription = `-- name: GetLastPrescription :one
 select p.id
 from prescriptions p

@@ -277,44 +277,6 @@ func (q *Queries) LastVisitOfUser(ctx context.Context, arg LastVisitOfUserParams
 	return id, err
 }
 
-const listAllergiesByLine = `-- name: ListAllergiesByLine :many
-select v.id, p.allergies, p.no_known_allergies
-from visits v join patients p on p.id = v.patient_id
-where v.day = $1 and v.line_id = $2 and v.state in ('waiting', 'called', 'in_consultation')
-`
-
-type ListAllergiesByLineParams struct {
-	Day    time.Time
-	LineID uuid.NullUUID
-}
-
-type ListAllergiesByLineRow struct {
-	ID               uuid.UUID
-	Allergies        phi.Text
-	NoKnownAllergies bool
-}
-
-// What must be known before a patient of the line comes in.
-func (q *Queries) ListAllergiesByLine(ctx context.Context, arg ListAllergiesByLineParams) ([]ListAllergiesByLineRow, error) {
-	rows, err := q.db.Query(ctx, listAllergiesByLine, arg.Day, arg.LineID)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []ListAllergiesByLineRow{}
-	for rows.Next() {
-		var i ListAllergiesByLineRow
-		if err := rows.Scan(&i.ID, &i.Allergies, &i.NoKnownAllergies); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const listLines = `-- name: ListLines :many
 select u.id, 'doctor'::text as kind, u.full_name as name, u.local_name, p.room, p.availability, coalesce(p.specialisation, '')::text as about,
        p.department_id

@@ -47,6 +47,9 @@ type Wanted struct {
 	Besides uuid.UUID    // a visit that is left out, since it is before the reader
 	After   patient.Page // zero: the beginning
 	Most    int
+	// Whole asks for all of the person, also where the record was merged into
+	// another, whose history is told then.
+	Whole bool
 }
 
 // Past is a page of a history, newest first.
@@ -74,7 +77,11 @@ func (s *Service) Of(ctx context.Context, patientID uuid.UUID, w Wanted) (Past, 
 		if err := tx.RecordView(ctx, "history", uuid.Nil, patientID); err != nil {
 			return err
 		}
-		who, err := patient.FamilyIn(ctx, tx, patientID)
+		family := patient.FamilyIn
+		if w.Whole {
+			family = patient.WholeFamilyIn
+		}
+		who, err := family(ctx, tx, patientID)
 		if err != nil {
 			return err
 		}

@@ -3,12 +3,14 @@ package patient
 import (
 	"bytes"
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/cloister-health/cloister/db/tenantdb"
 	"github.com/cloister-health/cloister/internal/access"
 	"github.com/cloister-health/cloister/internal/apperr"
+	"github.com/cloister-health/cloister/internal/phi"
 	"github.com/cloister-health/cloister/tenants"
 )
 
@@ -103,4 +105,39 @@ func (s *Service) UndoMerge(ctx context.Context, duplicate uuid.UUID) error {
 		}
 		return point(ctx, tx, duplicate, r.Version, uuid.NullUUID{})
 	}))
+}
+
+// PastMerge is a record that was merged into another, and may be by itself again.
+type PastMerge struct {
+	Duplicate Merged
+	Reason    phi.Text
+	By        string
+	At        time.Time
+	UndoneAt  time.Time // zero while it is merged
+}
+
+// Merges lists what was merged into a record itself, the newest first.
+//
+// Errors: NotFound, Forbidden.
+func (s *Service) Merges(ctx context.Context, survivor uuid.UUID) ([]PastMerge, error) {
+	if err := s.allow(ctx, access.PatientMerge); err != nil {
+		return nil, err
+	}
+	var out []PastMerge
+	err := tenants.Read(ctx, s.db, func(ctx context.Context, tx *tenants.Tx) error {
+		if _, err := tx.Q().GetPatientCard(ctx, survivor); err != nil {
+			return err
+		}
+		rows, err := tx.Q().ListPatientMerges(ctx, survivor)
+		out = nil
+		for _, r := range rows {
+			m := PastMerge{Duplicate: Merged{ID: r.DuplicateID, Number: r.DuplicateNumber, Name: r.DuplicateName, Into: survivor}, Reason: phi.Text(r.Reason), By: r.MergedByName, At: r.MergedAt}
+			if r.UndoneAt != nil {
+				m.UndoneAt = *r.UndoneAt
+			}
+			out = append(out, m)
+		}
+		return err
+	})
+	return out, tenants.Refused(err)
 }

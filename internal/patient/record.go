@@ -35,6 +35,23 @@ type Record struct {
 	Version                       int32
 	Merged                        []Merged // records that count as this one
 	Elsewhere                     []Elsewhere
+
+	together *known // of all records that are this person's
+}
+
+// known is what is known of a person's allergies.
+type known struct {
+	allergies phi.Text
+	none      bool
+}
+
+// KnownAllergies are the allergies that any of the records of this person tells
+// of, and whether none are known, which no record may then contradict.
+func (r Record) KnownAllergies() (allergies phi.Text, none bool) {
+	if r.together == nil {
+		return r.Allergies, r.NoKnownAllergies
+	}
+	return r.together.allergies, r.together.none
 }
 
 // Merged is a record that was merged into another.
@@ -42,6 +59,7 @@ type Merged struct {
 	ID     uuid.UUID
 	Number string
 	Name   phi.Text
+	Into   uuid.UUID
 }
 
 // Elsewhere is the record's number in another system.
@@ -83,6 +101,7 @@ func GetIn(ctx context.Context, tx *tenants.Tx, id uuid.UUID) (Record, error) {
 		row    tenantdb.GetPatientRow
 		family []tenantdb.ListMergedPatientsRow
 		other  []tenantdb.ListIdentifiersByRecordRow
+		told   []tenantdb.ListAllergiesRow
 	)
 	err := tx.Together(ctx, func(q *tenantdb.Queries) (err error) {
 		row, err = q.GetPatient(ctx, id)
@@ -93,13 +112,22 @@ func GetIn(ctx context.Context, tx *tenants.Tx, id uuid.UUID) (Record, error) {
 	}, func(q *tenantdb.Queries) (err error) {
 		other, err = q.ListIdentifiersByRecord(ctx, id)
 		return err
+	}, func(q *tenantdb.Queries) (err error) {
+		told, err = q.ListAllergies(ctx, []uuid.UUID{id})
+		return err
 	})
 	if err != nil {
 		return Record{}, err
 	}
 	r := recordOf(row)
 	for _, m := range family {
-		r.Merged = append(r.Merged, Merged{ID: m.ID, Number: m.Number, Name: m.FullName})
+		r.Merged = append(r.Merged, Merged{ID: m.ID, Number: m.Number, Name: m.FullName, Into: m.MergedInto.UUID})
+		if day := dayOf(m.LastVisitOn); day.After(r.LastVisit) {
+			r.LastVisit = day
+		}
+	}
+	for _, t := range told {
+		r.together = &known{phi.Text(t.Allergies), t.NoKnownAllergies}
 	}
 	for _, o := range other {
 		r.Elsewhere = append(r.Elsewhere, Elsewhere{System: o.System, Value: o.Value})
@@ -219,6 +247,16 @@ func FamilyIn(ctx context.Context, tx *tenants.Tx, id uuid.UUID) (Family, error)
 		f.IDs = append(f.IDs, m.ID)
 	}
 	return f, err
+}
+
+// WholeFamilyIn is FamilyIn of the record that a patient counts as: all records
+// of the person, also where the one asked for was merged into another.
+func WholeFamilyIn(ctx context.Context, tx *tenants.Tx, id uuid.UUID) (Family, error) {
+	survivor, err := tx.Q().GetSurvivor(ctx, id)
+	if err != nil {
+		return Family{}, err
+	}
+	return FamilyIn(ctx, tx, survivor)
 }
 
 // CardIn gives what tells a patient from another.

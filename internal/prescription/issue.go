@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/cloister-health/cloister/db/tenantdb"
 	"github.com/cloister-health/cloister/internal/access"
@@ -72,14 +73,21 @@ func lookIn(ctx context.Context, tx *tenants.Tx, patientID uuid.UUID, s Sheet) (
 	return list, tests, allergies, err
 }
 
-// allergiesIn are a patient's allergies as they were told; a template is
+// allergiesIn are a patient's allergies as they were told, in whichever of the
+// records that were merged; a template is
 // nobody's, so none speak against it.
 func allergiesIn(ctx context.Context, q *tenantdb.Queries, patientID uuid.UUID) (phi.Text, error) {
 	if patientID == uuid.Nil {
 		return "", nil
 	}
-	p, err := q.GetAllergies(ctx, patientID)
-	return p.Allergies, err
+	rows, err := q.ListAllergies(ctx, []uuid.UUID{patientID})
+	if err != nil {
+		return "", err
+	}
+	if len(rows) == 0 {
+		return "", pgx.ErrNoRows // no such patient
+	}
+	return phi.Text(rows[0].Allergies), nil
 }
 
 // IssueIn issues what the order prescribes and asks for, at a visit of the

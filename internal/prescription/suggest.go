@@ -338,7 +338,7 @@ func (s *Sheet) addAll(of Sheet) {
 }
 
 func (s *Sheet) repeat(ctx context.Context, tx *tenants.Tx, patientID uuid.UUID) error {
-	who, err := patient.FamilyIn(ctx, tx, patientID)
+	who, err := patient.WholeFamilyIn(ctx, tx, patientID)
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/cloister-health/cloister/db/tenantdb"
 	"github.com/cloister-health/cloister/internal/access"
 	"github.com/cloister-health/cloister/internal/patient"
+	"github.com/cloister-health/cloister/internal/phi"
 	"github.com/cloister-health/cloister/tenants"
 )
 
@@ -60,14 +61,8 @@ func (s *Service) board(ctx context.Context, tx *tenants.Tx, f Filter) (Board, e
 		rows  []tenantdb.ListVisitsByDayRow
 		lines []tenantdb.ListLinesRow
 		pace  clinicPaces
-		warn  []tenantdb.ListAllergiesByLineRow
 	)
 	err := tx.Together(ctx, func(q *tenantdb.Queries) (err error) {
-		if f.Line != uuid.Nil && s.allow(ctx, access.PatientRecord) == nil {
-			warn, err = q.ListAllergiesByLine(ctx, tenantdb.ListAllergiesByLineParams{Day: out.Day, LineID: someID(f.Line)})
-		}
-		return err
-	}, func(q *tenantdb.Queries) (err error) {
 		rows, err = q.ListVisitsByDay(ctx, tenantdb.ListVisitsByDayParams{Day: out.Day})
 		return err
 	}, func(q *tenantdb.Queries) (err error) {
@@ -85,9 +80,9 @@ func (s *Service) board(ctx context.Context, tx *tenants.Tx, f Filter) (Board, e
 	for _, r := range rows {
 		all = append(all, rowOf(r, byID, tx.Now))
 	}
-	for _, w := range warn {
-		if i := slices.IndexFunc(all, func(r Row) bool { return r.ID == w.ID }); i >= 0 {
-			all[i].Allergies, all[i].NoneKnown = w.Allergies, w.NoKnownAllergies
+	if f.Line != uuid.Nil && s.allow(ctx, access.PatientRecord) == nil {
+		if err := warn(ctx, tx, all, f.Line); err != nil {
+			return out, err
 		}
 	}
 	slices.SortFunc(all, deskOrder)
@@ -239,4 +234,27 @@ func firstOf(times ...time.Time) time.Time {
 		}
 	}
 	return time.Time{}
+}
+
+// warn puts on the visits of a line that are open what must be known before the
+// patient comes in.
+func warn(ctx context.Context, tx *tenants.Tx, all []Row, line uuid.UUID) error {
+	ids := []uuid.UUID{}
+	for _, r := range all {
+		if r.Line.ID == line && r.State.Open() {
+			ids = append(ids, r.Patient.ID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	told, err := tx.Q().ListAllergies(ctx, ids)
+	for _, t := range told {
+		for i := range all {
+			if all[i].Patient.ID == t.ID && all[i].Line.ID == line {
+				all[i].Allergies, all[i].NoneKnown = phi.Text(t.Allergies), t.NoKnownAllergies
+			}
+		}
+	}
+	return err
 }

@@ -32,10 +32,18 @@ func (s *Site) showMerge(w http.ResponseWriter, r *http.Request, status int, err
 	l, at := s.words(r), base(r)
 	m := page.Merge{Shell: s.shell(r, "/patients", l.T("merge.title"), ui.Crumb{Label: rec.Name.Reveal(), Href: at.Patient(id.String())}), Base: at, ID: id.String(),
 		Keep: person(l, rec.Card, today(r)), Once: once(), Errors: errs}
-	if n := len(rec.Merged); n > 0 {
-		last := rec.Merged[n-1]
-		m.Undone = l.T("patient.merged_from", "Number", last.Number, "Name", last.Name.Reveal())
-		m.Undo = &ui.Post{Action: at.Patient(last.ID.String()) + "/unmerge", Button: ui.Button{Label: l.T("action.undo")}, Hidden: [][2]string{{"keep", id.String()}}}
+	merges, err := s.Patients.Merges(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	for _, x := range merges {
+		past := page.PastMerge{Text: l.T("patient.merged_from", "Number", x.Duplicate.Number, "Name", x.Duplicate.Name.Reveal()), About: dots(l.DateTime(x.At), x.By, x.Reason.Reveal())}
+		if x.UndoneAt.IsZero() {
+			past.Undo = &ui.Post{Action: at.Patient(x.Duplicate.ID.String()) + "/unmerge", Button: ui.Button{Label: l.T("action.undo"), Spoken: x.Duplicate.Number, Small: true}}
+		} else {
+			past.About = dots(past.About, l.T("merge.undone", "When", l.DateTime(x.UndoneAt)))
+		}
+		m.Past = append(m.Past, past)
 	}
 	other, err := s.other(r)
 	if err != nil {

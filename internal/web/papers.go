@@ -146,8 +146,9 @@ func fileName(parts ...string) string {
 
 // sheet is what every paper of a patient has.
 func (s *Site) sheet(r *http.Request, k wish, h clinic.Letterhead, who patient.Record, title string, back ui.Button) paper.Sheet {
+	allergies, none := who.KnownAllergies()
 	out := paper.Sheet{Size: k.size, Title: title, Head: s.head(r, k, h), Screen: s.around(r, k, back),
-		Patient: paper.Patient{Name: who.Name.Reveal(), Local: local(who.Local.Reveal()), Allergies: who.Allergies.Reveal(), NoneKnown: who.NoKnownAllergies}}
+		Patient: paper.Patient{Name: who.Name.Reveal(), Local: local(who.Local.Reveal()), Allergies: allergies.Reveal(), NoneKnown: none}}
 	for _, f := range []string{page.SexAge(k.l, who.Sex, who.Birth.On(), today(r)), who.Number} {
 		if f != "" {
 			out.Patient.Facts = append(out.Patient.Facts, f)

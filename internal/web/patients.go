@@ -184,6 +184,7 @@ func (s *Site) showPatient(w http.ResponseWriter, r *http.Request, status int, s
 	}
 	if merged {
 		p.Notices = append(p.Notices, ui.Notice{Kind: "wait", Text: l.T("patient.merged")})
+		p.Survivor = at.Patient(rec.MergedInto.String())
 	}
 	for _, m := range rec.Merged {
 		p.Notices = append(p.Notices, ui.Notice{Text: l.T("patient.merged_from", "Number", m.Number, "Name", m.Name.Reveal())})
@@ -231,8 +232,9 @@ func (s *Site) patientFacts(r *http.Request, p *page.PatientPage, rec patient.Re
 		{Label: l.T("patient.address"), Value: dots(rec.Address.Reveal(), rec.City, rec.State, rec.Pin)},
 		{Label: l.T("patient.emergency_name"), Value: dots(rec.EmergencyName.Reveal(), rec.EmergencyRelation, rec.EmergencyPhone.Reveal())},
 	}
-	allergies := rec.Allergies.Reveal()
-	if rec.NoKnownAllergies {
+	known, none := rec.KnownAllergies()
+	allergies := known.Reveal()
+	if none {
 		allergies = l.T("patient.no_allergies")
 	}
 	p.Clinical = []ui.Fact{
@@ -272,7 +274,8 @@ func (s *Site) banner(r *http.Request, rec patient.Record) ui.Banner {
 	if rec.Birth.Known() && !rec.Birth.Estimated() {
 		born = l.Day(rec.Birth.Date)
 	}
-	return ui.Banner{Name: rec.Name.Reveal(), Local: local(rec.Local.Reveal()), Allergies: rec.Allergies.Reveal(), NoneKnown: rec.NoKnownAllergies,
+	allergies, none := rec.KnownAllergies()
+	return ui.Banner{Name: rec.Name.Reveal(), Local: local(rec.Local.Reveal()), Allergies: allergies.Reveal(), NoneKnown: none,
 		Line: dots(page.SexAge(l, rec.Sex, rec.Birth.On(), today(r)), born, rec.Number, rec.BloodGroup, rec.MaskedPhone())}
 }
 

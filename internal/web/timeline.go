@@ -48,7 +48,7 @@ func kindOf(l *locale.Loc, k history.Kind) historyKind {
 // past reads the beginning of a patient's history for another page. besides is
 // the visit that the page is about, or none.
 func (s *Site) past(r *http.Request, id, besides uuid.UUID) (page.Timeline, []history.Running, error) {
-	w := history.Wanted{Besides: besides, Most: shownPast}
+	w := history.Wanted{Besides: besides, Most: shownPast, Whole: besides != uuid.Nil}
 	p, err := s.History.Of(r.Context(), id, w)
 	if err != nil {
 		return page.Timeline{}, nil, err

@@ -102,9 +102,36 @@ with recursive family (id) as (
   union
   select p.id from patients p join family f on p.merged_into = f.id
 )
-select p.id, p.number, p.full_name, p.merged_into
+select p.id, p.number, p.full_name, p.merged_into, p.last_visit_on
 from family f join patients p on p.id = f.id
 order by p.number;
+
+-- name: GetSurvivor :one
+-- The record that a patient counts as, at any remove: itself where it was not
+-- merged.
+with recursive up (id, merged_into) as (
+  select p.id, p.merged_into from patients p where p.id = @id
+  union
+  select p.id, p.merged_into from patients p join up u on p.id = u.merged_into
+)
+select u.id::uuid as id from up u where u.merged_into is null;
+
+-- name: ListAllergies :many
+-- What is known of each patient's allergies, whichever of the records that are
+-- one person's says so.
+with recursive up (asked, id, merged_into) as (
+  select p.id, p.id, p.merged_into from patients p where p.id = any (@ids::uuid[])
+  union
+  select u.asked, p.id, p.merged_into from patients p join up u on p.id = u.merged_into
+), family (asked, id) as (
+  select u.asked, u.id from up u
+  union
+  select f.asked, p.id from patients p join family f on p.merged_into = f.id
+)
+select f.asked::uuid as id, coalesce(string_agg(distinct p.allergies, '; ') filter (where p.allergies <> ''), '')::text as allergies,
+       (bool_or(p.no_known_allergies) and bool_and(p.allergies = ''))::boolean as no_known_allergies
+from family f join patients p on p.id = f.id
+group by f.asked;
 
 -- name: InsertPatientMerge :exec
 insert into patient_merges (id, survivor_id, duplicate_id, reason, merged_by) values (@id, @survivor_id, @duplicate_id, @reason, @merged_by);
@@ -116,7 +143,7 @@ select id, survivor_id, duplicate_id, merged_by, merged_at from patient_merges w
 update patient_merges set undone_by = @undone_by, undone_at = now() where id = @id and undone_at is null;
 
 -- name: ListPatientMerges :many
-select m.id, m.survivor_id, m.duplicate_id, m.reason, m.merged_at, m.undone_at, u.full_name as merged_by_name, d.number as duplicate_number,
+select m.id, m.duplicate_id, m.reason, m.merged_at, m.undone_at, u.full_name as merged_by_name, d.number as duplicate_number,
        d.full_name as duplicate_name
 from patient_merges m join users u on u.id = m.merged_by join patients d on d.id = m.duplicate_id
 where m.survivor_id = @survivor_id

@@ -32,9 +32,6 @@ insert into formulary (id, name, generic, form, strengths, strength, morning, af
 values (@id, @name, @generic, @form, @strengths, @strength, @morning, @afternoon, @evening, @night, @sos, sqlc.narg(days), @food, @route)
 on conflict do nothing;
 
--- name: GetAllergies :one
-select p.id, p.allergies from patients p where p.id = @id;
-
 -- name: InsertPrescription :exec
 insert into prescriptions (id, visit_id, patient_id, doctor_id, version_of, version_reason)
 values (@id, @visit_id, @visit_id, @doctor_id, sqlc.narg(version_of), @version_reason);

@@ -128,9 +128,3 @@ select consultation_minutes, slip_width_mm, token_prefix from settings;
 -- name: LastVisitOfUser :one
 -- The newest token that somebody gave today.
 select v.id from visits v where v.day = @day and v.created_by = @created_by order by v.arrived_at desc, v.id desc limit 1;
-
--- name: ListAllergiesByLine :many
--- What must be known before a patient of the line comes in.
-select v.id, p.allergies, p.no_known_allergies
-from visits v join patients p on p.id = v.patient_id
-where v.day = @day and v.line_id = @line_id and v.state in ('waiting', 'called', 'in_consultation');
