@@ -336,6 +336,40 @@ func TestTemplatesAndRepetition(t *testing.T) {
 	code(t, "deleted twice", w.DeleteTemplate(doctor(t), id), apperr.NotFound)
 }
 
+// TestRetiredTemplate: what was out of use in an older system is shown as that,
+// not suggested, and in use again when its doctor changes it.
+func TestRetiredTemplate(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	w.kit.Exec(t, "set session_replication_role = replica; update clinic_alpha.prescription_templates set active = false, description = 'Adults' where name = 'Cold'")
+	found := func(typed string) (out []prescription.Template) {
+		t.Helper()
+		all, err := w.Templates(doctor(t), typed, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, x := range all {
+			if x.Name == "Cold" {
+				out = append(out, x)
+			}
+		}
+		return out
+	}
+	if got := found("cold"); len(got) != 0 {
+		t.Errorf("suggested: %q", got[0].Name)
+	}
+	all := found("")
+	if len(all) != 1 || !all[0].Retired || all[0].Description != "Adults" {
+		t.Fatalf("%d of the name in the list", len(all))
+	}
+	if _, err := w.SaveTemplate(doctor(t), all[0]); err != nil {
+		t.Fatal(err)
+	}
+	if got := found("cold"); len(got) != 1 || got[0].Retired {
+		t.Errorf("after it was changed %d are suggested", len(got))
+	}
+}
+
 func TestRowsMoveAndGo(t *testing.T) {
 	t.Parallel()
 	w := open(t)
