@@ -224,6 +224,9 @@ func TestDeskCheckInsAndExport(t *testing.T) {
 	want(t, s.get("/visits?from=01/01/2025&to=31/12/2025&state=no_show"), 200, []string{"Bilal Ansari"}, "Asha Kulkarni")
 	want(t, s.get("/visits?from=31/31/2025"), 422, []string{"Write the date"})
 	want(t, s.get("/visits?from=02/01/2025&to=01/01/2025"), 422, []string{"before the first"})
+	// Every change of the queue with its time and person, where it is asked for.
+	want(t, s.get("/visits"), 200, []string{"Earlier", "Later"}, "Rohan Shinde</li>", "Waiting · Rohan Shinde")
+	want(t, s.get("/visits?changes=1"), 200, []string{"Waiting · Rohan Shinde", "changes=1"})
 	w := s.get("/visits/export?from=01/01/2025&to=31/12/2030")
 	want(t, w, 200, []string{"Asha Kulkarni", "'=cmd", "'+919822011417", "Rohan Shinde"}, ",=cmd", ",\"=cmd")
 	if kind := w.Header().Get("Content-Type"); !strings.HasPrefix(kind, "text/csv") {

@@ -102,3 +102,28 @@ func TestMovesOfAPrescriptionAndATest(t *testing.T) {
 	want(t, s.send("GET", "/my-queue", access.Doctor, nil, false), 200, nil, "Malaria parasite smear")
 	want(t, s.send("GET", "/patients/"+testkit.Asha.String()+"/history?kind=test", access.Nurse, nil, true), 200, []string{"Cancelled", "&lt;b&gt;not needed"}, "<b>not")
 }
+
+// Reception reads finished notes, and neither what is being typed nor a way to
+// write: docs/decisions/2026-11-26-what-reception-reads.md.
+func TestWhatReceptionReads(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	seeded := "/visits/" + testkit.Visit.String() + "/consultation"
+	want(t, s.get(seeded), 200, []string{"Throat red", "Acute pharyngitis, unspecified", "Rest, fluids"}, "consultation/begin", "consultation/addendum", `name="findings"`)
+	// The seeded doctor's own consultation of this visit is open: its text is a draft.
+	visit := s.inside(t, "Ravi Shinde", "98220 11599")
+	at := visit + "/consultation"
+	form := url.Values{"draft": {"0"}, "complaint": {"Typed and not finished"}, "findings": {"Nobody else's"}}
+	if w := s.send("POST", at+"/draft", access.Doctor, form, false); w.Code != http.StatusSeeOther {
+		t.Fatalf("%d %.300s", w.Code, w.Body)
+	}
+	want(t, s.send("GET", at, access.Doctor, nil, false), 200, []string{"Typed and not finished"})
+	for _, r := range []access.Role{access.Receptionist, access.Nurse, access.ClinicAdmin} {
+		want(t, s.send("GET", at, r, nil, false), 200, []string{"Deepak Rao"}, "Typed and not finished", "Nobody else")
+		for _, path := range []string{at, at + "/draft", at + "/addendum", at + "/begin"} {
+			if w := s.send("POST", path, r, form, false); w.Code != http.StatusForbidden {
+				t.Errorf("%s writes to %s: %d", r, path, w.Code)
+			}
+		}
+	}
+}

@@ -20,6 +20,7 @@ type Period struct {
 	Line     uuid.UUID
 	State    State
 	Search   string // a patient: name, phone, number
+	Changes  bool   // with every change of the queue
 }
 
 // longestPeriod bounds a list, in days.
@@ -61,7 +62,7 @@ type Entry struct {
 	CalledAt time.Time
 	Started  time.Time
 	Ended    time.Time
-	Steps    []Step // only in an export
+	Steps    []Step // where the changes were asked for
 }
 
 // List is a page of check-ins.
@@ -84,13 +85,13 @@ func (s *Service) List(ctx context.Context, p Period, after patient.Page, most i
 	var out List
 	err := tenants.Read(ctx, s.db, func(ctx context.Context, tx *tenants.Tx) error {
 		var err error
-		out, err = listIn(ctx, tx, p, after, most, false)
+		out, err = listIn(ctx, tx, p, after, most)
 		return err
 	})
 	return out, tenants.Refused(err)
 }
 
-func listIn(ctx context.Context, tx *tenants.Tx, p Period, after patient.Page, most int, steps bool) (List, error) {
+func listIn(ctx context.Context, tx *tenants.Tx, p Period, after patient.Page, most int) (List, error) {
 	if err := p.settle(patient.Today(tx)); err != nil {
 		return List{}, err
 	}
@@ -130,7 +131,7 @@ func listIn(ctx context.Context, tx *tenants.Tx, p Period, after patient.Page, m
 	if n := len(rows); n > 0 {
 		out.Next = patient.Page{Day: rows[n-1].Day, At: rows[n-1].ArrivedAt, ID: rows[n-1].ID}
 	}
-	if steps {
+	if p.Changes {
 		err = addSteps(ctx, tx, out.Entries, byID)
 	}
 	return out, err
@@ -175,6 +176,7 @@ func (s *Service) Export(ctx context.Context, p Period, each func(Entry) error) 
 	if err := s.allow(ctx, access.QueueView); err != nil {
 		return err
 	}
+	p.Changes = true
 	var after patient.Page
 	for {
 		var page List
@@ -185,7 +187,7 @@ func (s *Service) Export(ctx context.Context, p Period, each func(Entry) error) 
 				}
 			}
 			var err error
-			page, err = listIn(ctx, tx, p, after, exportChunk, true)
+			page, err = listIn(ctx, tx, p, after, exportChunk)
 			return err
 		})
 		if err != nil {

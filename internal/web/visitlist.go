@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -48,7 +49,7 @@ func period(r *http.Request) (visit.Period, error) {
 			p.State = st
 		}
 	}
-	p.Search = strings.TrimSpace(q.Get("q"))
+	p.Search, p.Changes = strings.TrimSpace(q.Get("q")), q.Get("changes") != ""
 	return p, problems.Err()
 }
 
@@ -79,7 +80,19 @@ func (s *Site) visits(w http.ResponseWriter, r *http.Request) error {
 	for _, e := range list.Entries {
 		v.Rows = append(v.Rows, visitRow(l, e, today(r)))
 	}
-	keep := []string{"from", v.From, "to", v.To, "q", v.Query, "state", v.State, "doctor", v.Doctor}
+	changes := ""
+	if v.Changes = p.Changes; p.Changes {
+		changes = "1"
+	}
+	rest := []string{"q", v.Query, "state", v.State, "doctor", v.Doctor, "changes", changes}
+	keep := append([]string{"from", v.From, "to", v.To}, rest...)
+	for _, step := range []struct {
+		to    *string
+		steps int
+	}{{&v.Earlier, -1}, {&v.Later, 1}} {
+		from, to := shifted(list.From, list.To, step.steps)
+		*step.to = at.Query("/visits", append([]string{"from", from.Format(dayForm), "to", to.Format(dayForm)}, rest...)...)
+	}
 	if list.More {
 		n := list.Next
 		v.Next = at.Query("/visits", append(keep, "day", n.Day.Format(time.DateOnly), "at", n.At.UTC().Format(time.RFC3339Nano), "after", n.ID.String())...)
@@ -105,8 +118,32 @@ func periods(l *locale.Loc, at page.Base, day time.Time, from, to string) []ui.T
 	return out
 }
 
+// shifted is the period beside one, before it (-1) or after it (1): of a whole
+// month or year the next one, else as many days.
+func shifted(from, to time.Time, steps int) (time.Time, time.Time) {
+	months := 0
+	switch next := to.AddDate(0, 0, 1); {
+	case from.Day() != 1 || next.Day() != 1:
+	case from.AddDate(0, 1, 0).Equal(next):
+		months = 1
+	case from.Month() == time.January && from.AddDate(1, 0, 0).Equal(next):
+		months = 12
+	}
+	if months > 0 {
+		begin := from.AddDate(0, steps*months, 0)
+		return begin, begin.AddDate(0, months, -1)
+	}
+	days := steps * (int(to.Sub(from)/(24*time.Hour)) + 1)
+	return from.AddDate(0, 0, days), to.AddDate(0, 0, days)
+}
+
 func visitRow(l *locale.Loc, e visit.Entry, day time.Time) page.VisitRow {
-	return page.VisitRow{ID: e.ID.String(), Token: e.Token, Day: l.Day(e.Day), Patient: person(l, e.Patient, day), Doctor: e.Line.Name, Kind: page.VisitKind(l, e.Kind),
+	var steps []string
+	for _, st := range e.Steps {
+		ev := stepEvent(l, st)
+		steps = append(steps, dots(l.Time(st.At), ev.Title, ev.Gist))
+	}
+	return page.VisitRow{Steps: steps, ID: e.ID.String(), Token: e.Token, Day: l.Day(e.Day), Patient: person(l, e.Patient, day), Doctor: e.Line.Name, Kind: page.VisitKind(l, e.Kind),
 		Status: ui.Status(e.State), Arrived: l.Time(e.Arrived), Called: l.Time(e.CalledAt), Started: l.Time(e.Started), Ended: l.Time(e.Ended)}
 }
 
@@ -158,9 +195,15 @@ func (s *Site) exportVisits(w http.ResponseWriter, r *http.Request) error {
 // formula (OWASP, CSV injection).
 func neutral(cells ...string) []string {
 	for i, c := range cells {
-		if c != "" && strings.ContainsRune("=+-@\t\r\n", rune(c[0])) {
+		if c != "" && strings.ContainsAny(firstOf(c), "=+-@\t\r\n＝＋－＠") {
 			cells[i] = "'" + c
 		}
 	}
 	return cells
+}
+
+// firstOf is the first letter of a text.
+func firstOf(s string) string {
+	_, n := utf8.DecodeRuneInString(s)
+	return s[:n]
 }
