@@ -13,7 +13,7 @@ import (
 // room's screen do.
 func TestBrowser(t *testing.T) {
 	t.Parallel()
-	inBrowser(t, "desk.test.mjs", "display.test.mjs", "print.test.mjs", "consultation.test.mjs", "prescription.test.mjs", "share.test.mjs", "appointments.test.mjs", "documents.test.mjs")
+	inBrowser(t, "desk.test.mjs", "display.test.mjs", "print.test.mjs", "consultation.test.mjs", "prescription.test.mjs", "share.test.mjs", "appointments.test.mjs", "documents.test.mjs", "merge.test.mjs")
 }
 
 // TestScreens looks at every screen, also an admin's and an operator's. Its
