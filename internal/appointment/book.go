@@ -73,6 +73,8 @@ func named(err error) error {
 		return apperr.Wrap(apperr.Conflict, "error.slot.patient", "This patient has another appointment at this time", err)
 	case tenants.Violates(err, "appointment_leave"), tenants.Violates(err, "appointment_doctor"):
 		return apperr.Wrap(apperr.Conflict, "error.slot.away", "The doctor does not see patients at this time", err)
+	case tenants.Violates(err, "appointment_follow_up"): // as one that nobody has
+		return apperr.Wrap(apperr.NotFound, "error.not_found", "This record was not found", err)
 	case tenants.Violates(err, "appointment_past"):
 		return apperr.Wrap(apperr.Conflict, "error.slot.past", "This time is over", err)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/cloister-health/cloister/internal/appointment"
 	"github.com/cloister-health/cloister/internal/clinic"
 	"github.com/cloister-health/cloister/internal/testkit"
+	"github.com/cloister-health/cloister/tenants"
 )
 
 func keyOf(err error) string {
@@ -358,6 +359,7 @@ func TestFollowUpsAreCalledAndBooked(t *testing.T) {
 	if due, _, err := w.FollowUps(desk(t), 7, testkit.Doctor); err != nil || len(due) != 0 {
 		t.Errorf("of another doctor: %+v, %v", due, err)
 	}
+	asked := r.FollowUp
 	r.FollowUp, r.Start = uuid.New(), r.Start.Add(time.Hour)
 	if _, err := w.Book(desk(t), uuid.New(), r); !apperr.Is(err, apperr.NotFound) {
 		t.Errorf("a follow-up that nobody has: %v", err)
@@ -365,5 +367,34 @@ func TestFollowUpsAreCalledAndBooked(t *testing.T) {
 	booked, err := w.ToCome(desk(t), []uuid.UUID{testkit.Asha})
 	if err != nil || len(booked) != 1 || booked[0].ID != id {
 		t.Errorf("%+v, %v", booked, err)
+	}
+	r.FollowUp, r.Patient = asked, runner(0)
+	w.exec(t, testkit.Alpha, access.Owner, "insert into patients (id, first_name, registered_on) values ($1, 'Runner', now())", r.Patient)
+	if _, err := w.Book(desk(t), uuid.New(), r); !apperr.Is(err, apperr.NotFound) {
+		t.Errorf("a follow-up of another patient: %v", err)
+	}
+	// The record that the follow-up's was merged into is the same person's.
+	w.exec(t, testkit.Alpha, access.Owner, "update patients set merged_into = $1 where id = $2", r.Patient, testkit.Asha)
+	if _, err := w.Book(desk(t), uuid.New(), r); err != nil {
+		t.Errorf("a follow-up of a record that was merged: %v", err)
+	}
+}
+
+// Whoever may write an appointment can't make it another patient's visit, nor
+// give one that came another visit.
+func TestAnAppointmentBecomesAVisitOfItsOwnPatient(t *testing.T) {
+	t.Parallel()
+	w := open(t, 1)
+	id := w.book(t, asha(w.later(12, 0)))
+	for what, c := range map[string]struct{ sql, rule string }{
+		"another patient's visit": {"update appointments set state = 'arrived', visit_id = '018f0000-0000-7000-8000-000000000031' where id = '" + id.String() + "'", "appointment_visit_patient"},
+		"another visit":           {"update appointments set visit_id = '018f0000-0000-7000-8000-000000000031' where id = '018f0000-0000-7000-8000-0000000000b1'", "appointment_keeps"},
+	} {
+		tx := w.kit.As(t, testkit.Alpha, access.Receptionist)
+		_, err := tx.Exec(t.Context(), c.sql)
+		if !tenants.Violates(err, c.rule) {
+			t.Errorf("%s: %v", what, err)
+		}
+		_ = tx.Rollback(t.Context())
 	}
 }

@@ -368,3 +368,33 @@ func TestMail(t *testing.T) {
 		t.Errorf("then: %q %s", got.Delivery, got.State)
 	}
 }
+
+// A record that was merged into one that was merged later counts as the last: the
+// link asks what that one says, and shows what any of the three tells of allergies.
+func TestAPatientWhoWasMergedTwice(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	w.arrange(t, `insert into patients (clinic_id, id, number, first_name, registered_on, birth_date, allergies)
+		select clinic_id, '018f0000-0000-7000-8000-0000000000e1', 'PT-2025-90001', 'Middle', '2025-01-10', date '1971-01-01', 'Peanuts' from patients where id = $1`, testkit.Asha)
+	w.arrange(t, `insert into patients (clinic_id, id, number, first_name, registered_on, birth_date)
+		select clinic_id, '018f0000-0000-7000-8000-0000000000e2', 'PT-2025-90002', 'Last', '2025-01-10', date '1962-01-01' from patients where id = $1`, testkit.Asha)
+	w.arrange(t, "update patients set merged_into = '018f0000-0000-7000-8000-0000000000e1' where id = $1", testkit.Asha)
+	w.arrange(t, "update patients set merged_into = '018f0000-0000-7000-8000-0000000000e2' where id = '018f0000-0000-7000-8000-0000000000e1'")
+	m := w.link(t)
+	if m.About.Patient != "PT-2025-90002" {
+		t.Errorf("the link is for %s", m.About.Patient)
+	}
+	for _, answer := range []string{"1980", "1971", "1111"} {
+		if _, look, err := w.Try(t.Context(), alpha, m.Token, answer); err != nil || look.State != share.Wrong {
+			t.Errorf("%s: %s, %v", answer, look.State, err)
+		}
+	}
+	o, look, err := w.Try(t.Context(), alpha, m.Token, "1962")
+	if err != nil || look.State != share.Open {
+		t.Fatalf("the last record's year: %s, %v", look.State, err)
+	}
+	p, err := w.Read(t.Context(), alpha, m.Token, o.Pass, false)
+	if err != nil || p.Patient.Number != "PT-2025-90002" || p.Patient.Allergies.Reveal() != "Peanuts; Penicillin" || len(p.Lines) != 1 {
+		t.Errorf("read %s %q, %v", p.Patient.Number, p.Patient.Allergies.Reveal(), err)
+	}
+}

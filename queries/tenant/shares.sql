@@ -1,10 +1,16 @@
 -- name: GetShared :one
--- What sharing needs to know of a prescription and its patient.
+-- What sharing needs to know of a prescription and its patient, who may have been
+-- merged into another record, and that into a third.
+with recursive up (id, merged_into) as (
+  select o.id, o.merged_into from prescriptions p join patients o on o.id = p.patient_id where p.id = @id
+  union
+  select o.id, o.merged_into from patients o join up u on o.id = u.merged_into
+)
 select p.id, p.number, p.state, p.patient_id, k.id as record_id, k.full_name, k.local_name, k.number as patient_number, k.sex, k.phone, k.email, k.language,
        k.birth_date, k.age_years, k.age_months, k.age_told_on
 from prescriptions p
-join patients o on o.id = p.patient_id
-join patients k on k.id = coalesce(o.merged_into, o.id)
+join up u on u.merged_into is null
+join patients k on k.id = u.id
 where p.id = @id and p.state <> 'draft';
 
 -- name: InsertShare :exec
