@@ -71,6 +71,44 @@ const verified = async (page) => {
   await prescribed()(page);
   await page.goto((await page.getAttribute(".check img", "src")).replace("/qr.png", ""));
 };
+// building puts the medicines of a template and one of the list on the sheet.
+const building = async (page) => {
+  await inside(page);
+  for (const typed of ["/urti", "amlo"]) {
+    const rows = await page.locator("[data-rx-row]").count();
+    await page.locator("#cons-medicine").pressSequentially(typed);
+    await page.locator("#cons-medicine-list [role=option]").first().waitFor();
+    await page.keyboard.press("Enter");
+    await page.locator("[data-rx-row]").nth(rows).waitFor();
+  }
+  await page.locator("[data-draft-state]", { hasText: "saved" }).waitFor();
+  await page.locator("#prescription").evaluate((el) => el.scrollIntoView());
+  await page.evaluate(() => scrollBy(0, -120));
+};
+// treated opens a patient to whom something was prescribed.
+const treated = async (page) => {
+  for (const path of await page.$$eval(".table [data-open]", (all) => all.map((a) => a.pathname))) {
+    await page.goto(path);
+    if (await page.locator("main a[href*='/prescriptions/'][href$='/print']").count()) return;
+  }
+};
+const files = async (page) => { await treated(page); await page.goto(page.url() + "/documents"); };
+// shared opens what a patient gets by a link.
+const shared = async (page) => {
+  const front = await open(browser, { session: sessions.desk });
+  await front.goto(clinic + "/patients");
+  await treated(front);
+  await front.goto(await front.locator("main a[href*='/prescriptions/'][href$='/print']").first().getAttribute("href"));
+  await front.goto(front.url().replace(/\/print.*/, "/share"));
+  const digits = (await front.inputValue("#share-phone")).replace(/\D/g, "");
+  await front.check("input[name=channel][value=copy]");
+  await front.click("#share-form [data-submit]");
+  await page.goto(new URL(await front.inputValue("#share-link")).pathname);
+  await page.fill("#share-answer", digits.slice(-4));
+  await page.click("main form button");
+  await page.locator(".shared-lines li").first().waitFor();
+  await front.context().close();
+};
 const pictures = [
   ["display", null, screen, { act: called, viewport: { width: 1280, height: 720 } }],
   ["reception", "desk", clinic + "/queue"], ["reception-dark", "desk", clinic + "/queue", { theme: "dark" }], ["reception-phone", "desk", clinic + "/queue", { size: "phone" }],
@@ -81,6 +119,13 @@ const pictures = [
   ["consultation-phone", "doctor", clinic + "/my-queue", { act: inside, size: "phone" }],
   ["prescription", "doctor", clinic + "/patients", { act: prescribed("?lang=en"), viewport: { width: 1000, height: 940 } }],
   ["prescription-hindi", "doctor", clinic + "/patients", { act: prescribed("?lang=hi"), viewport: { width: 1000, height: 940 } }],
+  ["builder", "doctor", clinic + "/my-queue", { act: building }], ["builder-dark", "doctor", clinic + "/my-queue", { act: building, theme: "dark" }],
+  ["builder-phone", "doctor", clinic + "/my-queue", { act: building, size: "phone" }],
+  ["history", "doctor", clinic + "/patients", { act: treated }], ["history-dark", "doctor", clinic + "/patients", { act: treated, theme: "dark" }],
+  ["files", "desk", clinic + "/patients", { act: files }], ["files-phone", "desk", clinic + "/patients", { act: files, size: "phone" }],
+  ["appointments", "desk", clinic + "/appointments"], ["appointments-dark", "desk", clinic + "/appointments", { theme: "dark" }], ["appointments-phone", "desk", clinic + "/appointments", { size: "phone" }],
+  ["week-hindi", "hindi", "/clinic/southside/appointments/week"], ["follow-ups", "desk", clinic + "/follow-ups"],
+  ["share-phone", "desk", clinic + "/patients", { act: shared, size: "phone" }], ["formulary", "admin", clinic + "/formulary"],
   ["verify-phone", "doctor", clinic + "/patients", { act: verified, size: "phone" }],
   ["branding", "admin", clinic + "/settings/branding", { act: brand }], ["staff", "admin", clinic + "/staff"], ["dashboard", "admin", clinic + "/dashboard"],
   ["clinics", "operator", "/platform/clinics"],
