@@ -2,7 +2,13 @@
 
 package print
 
-import "syscall"
+import (
+	"context"
+	"syscall"
+	"time"
+
+	"github.com/go-rod/rod/lib/proto"
+)
 
 // Kill ends the browser's process as a crash would.
 func (r *Renderer) Kill() {
@@ -16,4 +22,19 @@ func (r *Renderer) Started() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.started
+}
+
+// Held is the text of the pages that idle tabs hold.
+func (r *Renderer) Held(ctx context.Context) (out []string) {
+	ctx, cancel := context.WithTimeout(ctx, time.Second) // a page that is being left may not answer
+	defer cancel()
+	r.mu.Lock()
+	tabs := append([]*tab(nil), r.idle...)
+	r.mu.Unlock()
+	for _, t := range tabs {
+		if res, err := (proto.RuntimeEvaluate{Expression: "document.body.textContent", ReturnByValue: true}).Call(t.to(ctx)); err == nil {
+			out = append(out, res.Result.Value.Str())
+		}
+	}
+	return out
 }

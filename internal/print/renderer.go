@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,6 +23,7 @@ type Config struct {
 	Wait      time.Duration // for a place when all are at work, 10 s
 	Timeout   time.Duration // of one document, 15 s; then the browser counts as hung
 	Documents int           // after which a browser is replaced, 500: what it holds only grows
+	Keep      time.Duration // of a drawn page that no other follows, 3 s; to let go of it at once costs the next a third of its time
 	Log       *logrus.Logger
 }
 
@@ -61,6 +63,9 @@ func New(c Config) *Renderer {
 	}
 	if c.Documents == 0 {
 		c.Documents = 500
+	}
+	if c.Keep == 0 {
+		c.Keep = 3 * time.Second
 	}
 	if c.Log == nil {
 		c.Log = logrus.StandardLogger()
@@ -170,9 +175,7 @@ func (r *Renderer) take(ctx context.Context, program string) (*tab, error) {
 // give takes a tab back. A browser in which one failed is ended at once: who
 // else draws there gets another try in the next.
 func (r *Renderer) give(t *tab, well bool) {
-	if well {
-		t.clear()
-	}
+	t.forget()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	b := t.browser
@@ -191,6 +194,35 @@ func (r *Renderer) give(t *tab, well bool) {
 			r.end(b)
 		}
 	default:
+		r.idle = append(r.idle, t)
+		t.turn++
+		turn := t.turn
+		time.AfterFunc(r.conf.Keep, func() { r.rest(t, turn) })
+	}
+}
+
+// rest lets a tab go of the page that it drew, when none came after. It takes a
+// place meanwhile, so that no document finds it half gone.
+func (r *Renderer) rest(t *tab, turn int) {
+	select {
+	case r.places <- struct{}{}:
+		defer func() { <-r.places }()
+	default: // all are at work, and one may take this tab next
+		time.AfterFunc(r.conf.Keep, func() { r.rest(t, turn) })
+		return
+	}
+	r.mu.Lock()
+	i := slices.Index(r.idle, t)
+	if i < 0 || t.turn != turn {
+		r.mu.Unlock()
+		return
+	}
+	r.idle = slices.Delete(r.idle, i, i+1)
+	r.mu.Unlock()
+	t.clear()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.now == t.browser && !t.browser.old {
 		r.idle = append(r.idle, t)
 	}
 }

@@ -179,9 +179,30 @@ func TestADeadBrowserIsReplaced(t *testing.T) {
 	}
 }
 
+// What was drawn stays no longer than it has to.
+func TestAPageIsForgotten(t *testing.T) {
+	t.Parallel()
+	r := renderer(t, print.Config{Keep: 50 * time.Millisecond})
+	for range 2 { // and the tab works on after it
+		if _, err := r.PDF(t.Context(), document(t, "<p>secret</p>")); err != nil {
+			t.Fatal(err)
+		}
+		held := []string{"secret"}
+		for deadline := time.Now().Add(20 * time.Second); !slices.Equal(held, []string{""}) && time.Now().Before(deadline); <-time.After(10 * time.Millisecond) {
+			held = r.Held(t.Context())
+		}
+		if !slices.Equal(held, []string{""}) {
+			t.Fatalf("%q is still there", held)
+		}
+	}
+	if n := r.Started(); n != 1 {
+		t.Errorf("%d browsers", n)
+	}
+}
+
 func TestManyAtOnceAndBrowsersReplaced(t *testing.T) {
 	t.Parallel()
-	r := renderer(t, print.Config{Documents: 5, Wait: time.Minute})
+	r := renderer(t, print.Config{Documents: 5, Wait: time.Minute, Keep: time.Millisecond})
 	var all sync.WaitGroup
 	for i := range 16 {
 		all.Go(func() {

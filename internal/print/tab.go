@@ -29,6 +29,8 @@ type tab struct {
 	session proto.TargetSessionID
 	loaded  chan struct{}
 
+	turn int // counts its documents; the renderer's to guard
+
 	mu      sync.Mutex
 	doc     *Document
 	refused string // what the page asked for and may not have
@@ -154,34 +156,44 @@ func (t *tab) answer(p *proto.FetchRequestPaused) {
 		return
 	}
 	_ = proto.FetchFulfillRequest{RequestID: p.RequestID, ResponseCode: 200, Body: body,
-		ResponseHeaders: []*proto.FetchHeaderEntry{{Name: "Content-Type", Value: kind}}}.Call(to)
+		ResponseHeaders: []*proto.FetchHeaderEntry{{Name: "Content-Type", Value: kind}, {Name: "Cache-Control", Value: "no-store"}}}.Call(to)
 }
 
+// content may call the document's owner, who may take long: it holds no lock then.
 func (t *tab) content(address string) (body []byte, kind string, ok bool) {
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.doc == nil {
+	d := t.doc
+	t.mu.Unlock()
+	if d == nil {
 		return nil, "", false
 	}
 	if address == site {
-		return t.doc.HTML, "text/html; charset=utf-8", true
+		return d.HTML, "text/html; charset=utf-8", true
 	}
 	u, err := url.Parse(address)
-	if err == nil && u.Scheme+"://"+u.Host+"/" == site && t.doc.File != nil {
-		body, kind, ok = t.doc.File(u.Path)
+	if err == nil && u.Scheme+"://"+u.Host+"/" == site && d.File != nil {
+		body, kind, ok = d.File(u.Path)
 	}
-	if !ok && t.refused == "" && address != site+"favicon.ico" { // which the browser asks for by itself
-		t.refused = address
+	if !ok && address != site+"favicon.ico" { // which the browser asks for by itself
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		if t.doc == d && t.refused == "" {
+			t.refused = address
+		}
 	}
 	return body, kind, ok
+}
+
+// forget ends what the page may ask for.
+func (t *tab) forget() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.doc = nil
 }
 
 // clear lets go of what was drawn.
 func (t *tab) clear() {
 	ctx, cancel := context.WithTimeout(context.Background(), answerTime)
 	defer cancel()
-	t.mu.Lock()
-	t.doc = nil
-	t.mu.Unlock()
 	_, _ = proto.PageNavigate{URL: "about:blank"}.Call(t.to(ctx))
 }
