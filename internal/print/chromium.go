@@ -49,6 +49,7 @@ var flags = []string{
 	"--disable-component-update", "--disable-sync", "--disable-extensions", "--disable-default-apps", "--disable-breakpad", "--disable-dev-shm-usage",
 	"--host-resolver-rules=MAP * ~NOTFOUND", "--proxy-server=127.0.0.1:9", "--renderer-process-limit=2", "--disable-features=Translate,MediaRouter",
 	"--font-render-hinting=none", "--hide-scrollbars", "--mute-audio",
+	"--window-size=64,64", // nobody looks at it, and what is shown has to be painted
 }
 
 // chromium is one process of the browser with its tabs.
