@@ -66,12 +66,16 @@ var hostileRecords = []string{
 	"UPDATE hospital_standardprescriptiontemplate SET clinic_id = 9 WHERE id = 4",
 	"UPDATE hospital_standardtemplatemedicine SET template_id = 77 WHERE id = 1",
 	"UPDATE hospital_standardtemplatemedicine SET instructions = printf('%.190000c', 'i') WHERE template_id = 5",
-	"INSERT INTO hospital_standardtemplatemedicine SELECT 1000 + value, medicine_name, dosage, 1, '5 days', 'tablet', 5, 'night', 'after', printf('%.400c', 'i'), 7 FROM hospital_standardtemplatemedicine, json_each('[' || substr(replace(printf('%.300c', 'x'), 'x', ',1'), 2) || ']') WHERE id = 2 AND 0",
+	"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000) INSERT INTO hospital_standardtemplatemedicine SELECT 1000 + i, medicine_name, dosage, 1, '5 days', 'tablet', 5, 'night', 'after', '', 7 FROM n, hospital_standardtemplatemedicine WHERE id = 2",
+	"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 600) INSERT INTO hospital_medicine SELECT 10000 + i, medicine_name, dosage, duration, instructions, 76, clinic_id, food_instruction, schedule, medicine_type, qty, frequency_per_day FROM n, hospital_medicine WHERE id = 20",
+	"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 600) INSERT INTO hospital_test SELECT 10000 + i, 'blood', 'Odd test ' || i, '', NULL, '', 0, 76, 3 FROM n",
 	// files
 	"UPDATE hospital_medicalreport SET report_type = 'Palm reading', description = printf('%.5000c', 'f') WHERE id = 1",
 	"UPDATE hospital_medicalreport SET uploaded_at = 'then' WHERE id = 2",
 	"UPDATE hospital_testreport SET test_type = '', test_date = 'once' WHERE id = 1",
 	"UPDATE hospital_testreport SET uploaded_by_id = 12345678901 WHERE id = 2",
+	"UPDATE hospital_testreport SET uploaded_by_id = (SELECT user_id FROM hospital_patient WHERE id = hospital_testreport.patient_id) WHERE id = 4",
+	"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50) INSERT INTO hospital_medicalreport SELECT 1000 + i, 'medical_reports/usg.pdf', 'Ultrasound', '', uploaded_at, patient_id, clinic_id FROM n, hospital_medicalreport WHERE id = 4",
 }
 
 func TestHostileRecords(t *testing.T) {
@@ -106,6 +110,14 @@ func TestHostileRecords(t *testing.T) {
 		}
 		return "none"
 	}
+	for table, n := range map[string]int{"hospital_medicine": 100, "hospital_test": 100} {
+		if got := report.Tables[table].Refusals[legacy.TooMany].Rows; got != n {
+			t.Errorf("%d rows of %s are too many, want %d", got, table, n)
+		}
+	}
+	if got := report.Tables["hospital_standardtemplatemedicine"].Refusals[legacy.ParentRefused].Rows; got != 4+2003 {
+		t.Errorf("%d template lines went with their template", got)
+	}
 	for _, c := range []struct {
 		table string
 		kind  legacy.Kind
@@ -136,7 +148,7 @@ func TestHostileRecords(t *testing.T) {
 		{"hospital_standardprescriptiontemplate", legacy.AuthorUnknown, "[3]"},
 		{"hospital_standardprescriptiontemplate", legacy.OtherClinic, "[4]"},
 		{"hospital_standardtemplatemedicine", legacy.TemplateMissing, "[1]"},
-		{"hospital_standardtemplatemedicine", legacy.ParentRefused, "[11 12 13 14]"},
+		{"hospital_standardprescriptiontemplate", legacy.TemplateTooLarge, "[7]"},
 		{"hospital_medicalreport", legacy.TestTypeUnknown, "[1]"},
 		{"hospital_medicalreport", legacy.DateUnreadable, "[2]"},
 		{"hospital_testreport", legacy.DayUnreadable, "[1]"},
@@ -161,6 +173,9 @@ func TestHostileRecords(t *testing.T) {
 		"select string_agg(x.name || ' ' || x.active, ', ' order by i.value)" + of("prescription_templates") + "where i.value in ('hospital_standardprescriptiontemplate:2', 'hospital_standardprescriptiontemplate:3')": "COLD AND COUGH (2) true, Template true",
 		"select title || '|' || kind || '|' || length(note)" + of("documents") + "where i.value = 'hospital_medicalreport:1'":                                                                                            "Palm reading|other|1000",
 		"select title || '|' || kind" + of("documents") + "where i.value = 'hospital_testreport:1'":                                                                                                                      "lipid.pdf|other",
+		"select count(*) || ' ' || count(distinct lower(name)) from clinic_alpha.test_requests t join clinic_alpha.prescriptions p using (visit_id) where p.old_number = '76'":                                           "500 500",
+		"select (uploaded_by is null)::text || '|' || (i.facts ->> 'report_file')" + of("documents") + "where i.value = 'hospital_testreport:4'":                                                                         "true|test_reports/xray_knee.jpg",
+		"select count(*) from clinic_alpha.documents where title = 'Ultrasound'":                                                                                                                                         "51",
 	} {
 		if got := w.one(t, sql); got != want {
 			t.Errorf("%s\n gives %s\n want  %s", sql, got, want)

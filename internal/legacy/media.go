@@ -28,7 +28,19 @@ const (
 
 // media is the older system's folder of files. It is left only by mistake or
 // malice, so every path is followed step by step and no link is.
-type media struct{ root *os.Root } // nil: no folder was given
+type media struct {
+	root *os.Root           // nil: no folder was given
+	seen map[string]verdict // by path, for a file that many rows name
+}
+
+// verdict is what a look at a file came to.
+type verdict struct {
+	kind  Kind
+	media string
+	pages int
+	bytes int
+	sum   [sha256.Size]byte
+}
 
 func openMedia(folder string) (*media, error) {
 	if folder == "" {
@@ -38,7 +50,7 @@ func openMedia(folder string) (*media, error) {
 	if err != nil {
 		return nil, wrong(Unreadable, err, "the media folder can't be opened: %s", reason(err))
 	}
-	return &media{root: root}, nil
+	return &media{root: root, seen: map[string]verdict{}}, nil
 }
 
 func (m *media) close() {
@@ -98,34 +110,47 @@ func (m *media) look(ctx context.Context, d *Document) (Kind, error) {
 	if m.root == nil {
 		return MediaNotGiven, nil
 	}
-	checked, err := m.checked(ctx, d.Path)
+	v, known := m.seen[d.Path]
+	if !known {
+		var err error
+		if v, err = m.judge(ctx, d.Path); err != nil {
+			return "", err
+		}
+		m.seen[d.Path] = v
+	}
+	d.Media, d.Pages, d.Bytes, d.sum = v.media, v.pages, v.bytes, v.sum
+	return v.kind, nil
+}
+
+func (m *media) judge(ctx context.Context, path string) (verdict, error) {
+	checked, err := m.checked(ctx, path)
 	var refused *apperr.Error
 	switch {
 	case err == nil:
 	case ctx.Err() != nil:
-		return "", ctx.Err()
+		return verdict{}, ctx.Err()
 	case errors.Is(err, errOutside), errors.Is(err, errLink):
-		return PathOutside, nil
+		return verdict{kind: PathOutside}, nil
 	case errors.Is(err, errMissing), errors.Is(err, errNoFile):
-		return FileMissing, nil
+		return verdict{kind: FileMissing}, nil
 	case errors.Is(err, errEmpty):
-		return FileEmpty, nil
+		return verdict{kind: FileEmpty}, nil
 	case errors.Is(err, errLarge):
-		return FileTooLarge, nil
+		return verdict{kind: FileTooLarge}, nil
 	case errors.As(err, &refused) && len(refused.Fields) == 1 && refused.Fields[0].Key == "error.file.type":
-		return FileTypeRefused, nil
+		return verdict{kind: FileTypeRefused}, nil
 	default:
-		return FileBroken, nil
+		return verdict{kind: FileBroken}, nil
 	}
-	d.Media, d.Pages, d.Bytes, d.sum = checked.Media, checked.Pages, len(checked.Content), sha256.Sum256(checked.Content)
-	ending := strings.ToLower(filepath.Ext(d.Path))
+	v := verdict{media: checked.Media, pages: checked.Pages, bytes: len(checked.Content), sum: sha256.Sum256(checked.Content)}
+	ending := strings.ToLower(filepath.Ext(path))
 	if ending == ".jpeg" || ending == ".jpe" || ending == ".jfif" {
 		ending = ".jpg"
 	}
 	if ending != files.Extension(checked.Media) {
-		return FileNameLies, nil
+		v.kind = FileNameLies
 	}
-	return "", nil
+	return v, nil
 }
 
 // checked reads a file and has the store's own check look at it.

@@ -47,6 +47,7 @@ type Plan struct {
 	allDocs   map[int64]bool          // every profile of the file
 	everybody map[int64]bool          // every patient of the file
 	catalogue catalogue
+	loginOf   map[int64]int64 // a patient's login
 	books     map[string]*book
 	dangling  []Dangling
 	staff     map[int64]*Staff // imported staff by the older id

@@ -32,6 +32,7 @@ type Document struct {
 	Dated       time.Time // zero: not said
 	Uploaded    time.Time
 	By          int64 // staff; 0: unknown
+	ByPatient   bool  // brought through the patient's own login
 	Path        string
 	Media       string
 	Pages       int
@@ -56,6 +57,10 @@ func (p *Plan) planDocuments(ctx context.Context, told func(what string, n, of i
 		return err
 	}
 	defer folder.close()
+	p.loginOf = make(map[int64]int64, len(p.Logins))
+	for _, l := range p.Logins {
+		p.loginOf[l.Patient] = l.ID
+	}
 	seen, all := 0, len(p.File.rows["hospital_medicalreport"])+len(p.File.rows["hospital_testreport"])
 	for _, table := range []string{"hospital_medicalreport", "hospital_testreport"} {
 		b := p.books[table]
@@ -110,6 +115,9 @@ func (p *Plan) describe(b *book, r Row, d *Document) {
 	if d.Table == "hospital_testreport" {
 		kindColumn, noteColumn = "test_type", "notes"
 		d.By = p.actor(d.Table, r, "uploaded_by_id")
+		if user, named := r.whole("uploaded_by_id"); named && p.loginOf[d.Patient] == user {
+			d.ByPatient = true
+		}
 		if text := r.text("test_date"); text != "" {
 			var ok bool
 			if d.Dated, ok = dayOf(text); !ok {

@@ -73,6 +73,11 @@ func (p *Plan) planLines() {
 		if rx == nil {
 			continue
 		}
+		if rx.lines == mostParts {
+			b.say(TooMany, r.ID)
+			continue
+		}
+		rx.lines++
 		l := Line{ID: r.ID, Prescription: rx.ID, Dosage: dosageOf(b, r)}
 		k := fmt.Sprintf("%d %s", rx.ID, squash(r.text("medicine_name")))
 		if seen[k] {

@@ -113,8 +113,9 @@ func (p *Plan) planCatalogue() {
 	alias := map[string][]int64{}
 	full, names := map[int64]bool{}, map[int64]string{}
 	add := func(text string, id int64) {
-		if k := squash(text); !slices.Contains(alias[k], id) {
-			alias[k] = append(alias[k], id)
+		k := squash(text)
+		if ids := alias[k]; len(ids) == 0 || ids[len(ids)-1] != id { // rows come one after the other
+			alias[k] = append(ids, id)
 		}
 	}
 	for _, r := range rows {
@@ -133,10 +134,12 @@ func (p *Plan) planCatalogue() {
 		}
 		return 1
 	}
+	best := make(map[string]int64, len(alias))
+	for k, ids := range alias {
+		best[k] = slices.MinFunc(ids, func(x, y int64) int { return cmp.Or(cmp.Compare(rank(x), rank(y)), cmp.Compare(x, y)) })
+	}
 	for _, r := range rows {
-		same := alias[squash(names[r.ID])]
-		keep := slices.MinFunc(same, func(x, y int64) int { return cmp.Or(cmp.Compare(rank(x), rank(y)), cmp.Compare(x, y)) })
-		if keep != r.ID {
+		if keep := best[squash(names[r.ID])]; keep != r.ID {
 			b.say(DuplicateOfEarlier, r.ID)
 			p.merge("hospital_mastertest", r.ID, keep)
 			continue

@@ -41,7 +41,10 @@ type Prescription struct {
 	parts   int             // lines, tests, notes and vitals
 	changed time.Time       // the last change of its notes or vitals
 	tests   map[string]bool // names asked for
+	lines   int
 }
+
+const mostParts = 500 // medicines or tests of one prescription
 
 // OldNumber is how the older system called it.
 func (x *Prescription) OldNumber() string { return strconv.FormatInt(x.ID, 10) }
@@ -257,6 +260,10 @@ func (p *Plan) planRequests() {
 	for _, r := range p.File.rows["hospital_test"] {
 		x := p.parent(b, r, "hospital_test")
 		if x == nil {
+			continue
+		}
+		if len(x.tests) == mostParts {
+			b.say(TooMany, r.ID)
 			continue
 		}
 		x.parts++

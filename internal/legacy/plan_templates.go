@@ -79,7 +79,7 @@ func (t *Template) words(b *book, r Row, names map[string]bool) {
 	}
 	if taken(name) {
 		b.say(TemplateRenamed, r.ID)
-		name = freeName(name, taken)
+		name = freeName(name, r.ID, taken)
 	}
 	if name != raw {
 		t.Facts["name"] = raw
@@ -90,14 +90,14 @@ func (t *Template) words(b *book, r Row, names map[string]bool) {
 	t.Description = shortened(b, r.ID, t.Facts, "description", r.text("description"), longestDescription).Reveal()
 }
 
-// freeName adds a number to a name until nobody has it.
-func freeName(name string, taken func(string) bool) string {
-	short, _ := cut(name, longestTemplate-20)
+// freeName adds the row's number to a name, which makes it one of its own.
+func freeName(name string, id int64, taken func(string) bool) string {
+	short, _ := cut(name, longestTemplate-30)
 	if short == "" {
 		short = "Template"
 	}
 	free := short
-	for n := 2; taken(free); n++ {
+	for n := id; taken(free); n++ {
 		free = fmt.Sprintf("%s (%d)", short, n)
 	}
 	return free

@@ -41,6 +41,7 @@ const (
 	DayUnreadable      Kind = "day_unreadable"
 	TimeUnreadable     Kind = "time_unreadable"
 	NotesTwice         Kind = "notes_twice"
+	TooMany            Kind = "too_many_of_one_prescription"
 	VitalRounded       Kind = "vital_rounded"
 	TemplateMissing    Kind = "template_missing"
 	TemplateRenamed    Kind = "template_renamed"
@@ -91,6 +92,7 @@ var recordRules = map[Kind]Rule{
 	DayUnreadable:      {Repair, "A day beside the point that can't be read. Left empty; the text is kept in the import record."},
 	TimeUnreadable:     {Repair, "The time at which it was written down can't be read. The prescription's time stands for it."},
 	NotesTwice:         {Refuse, "The prescription has notes with a lower id."},
+	TooMany:            {Refuse, "The prescription has 500 medicines or tests with lower ids; no paper holds more."},
 	VitalRounded:       {Repair, "A temperature with more than one digit behind the point. Rounded to one; the text kept in the note of the vitals."},
 	TemplateMissing:    {Refuse, "template_id points to no template."},
 	TemplateRenamed:    {Repair, "The doctor has a template of this name already, or it is empty. A number is added to the name."},

@@ -15,47 +15,61 @@ import (
 
 const discardTime = 30 * time.Second
 
-// documents encrypts the files into the store and writes their rows. A file is
-// whole in the store before its row is committed, so that no row is without its
-// file; what an import leaves that is killed is cleared as after any upload.
+// documents writes the rows, which count against the plan, and then encrypts the
+// files into the store. A file is whole there before its row is committed, so
+// that no row is without its file; what an import leaves that is killed is
+// cleared as after any upload.
 func (w *writer) documents(ctx context.Context) error {
-	folder, err := openMedia(w.plan.Media)
-	if err != nil {
-		return err
+	type fresh struct {
+		id uuid.UUID
+		d  *Document
 	}
-	defer folder.close()
 	var tasks []task
-	fresh := 0
+	var rows []fresh
 	for i := range w.plan.Documents {
 		d := &w.plan.Documents[i]
 		if _, done := w.found(d.Table, d.ID); done {
 			continue
 		}
-		by := w.users[d.By]
-		if by == uuid.Nil {
-			if by, err = w.unknown(ctx); err != nil {
-				return err
-			}
-		}
 		row := tenantdb.InsertImportedDocumentParams{
 			ID: newID(), PatientID: w.patients[d.Patient], Kind: d.Kind, Title: d.Title, DatedOn: day(d.Dated), Note: d.Note, MediaType: d.Media,
-			Bytes: int32(d.Bytes), Pages: int16(d.Pages), UploadedBy: orNull(by), UploadedAt: d.Uploaded,
+			Bytes: int32(d.Bytes), Pages: int16(d.Pages), UploadedAt: d.Uploaded,
 		}
-		fresh++
+		if !d.ByPatient {
+			by, err := w.staffOrUnknown(ctx, d.By)
+			if err != nil {
+				return err
+			}
+			row.UploadedBy = orNull(by)
+		}
+		rows = append(rows, fresh{row.ID, d})
 		tasks = append(tasks, func(ctx context.Context, q *tenantdb.Queries) error {
 			if err := q.InsertImportedDocument(ctx, row); err != nil {
 				return err
 			}
 			return remember(ctx, q, "documents", row.ID, d.Table, d.ID, d.Facts)
 		})
-		if err := w.keep(ctx, folder, d, row.ID); err != nil {
+	}
+	if err := w.all(ctx, "documents", tasks); err != nil || len(rows) == 0 {
+		return err
+	}
+	folder, err := openMedia(w.plan.Media)
+	if err != nil {
+		return err
+	}
+	defer folder.close()
+	for i, f := range rows {
+		if err := w.keep(ctx, folder, f.d, f.id); err != nil {
 			return err
 		}
 		if w.options.Progress != nil {
-			w.options.Progress("files", fresh, len(w.plan.Documents))
+			w.options.Progress("files", i+1, len(rows))
+		}
+		if err := ctx.Err(); err != nil { // a commit would not ask
+			return err
 		}
 	}
-	return w.all(ctx, "documents", tasks)
+	return nil
 }
 
 // keep puts a file into the store, unless the run is a dry one.

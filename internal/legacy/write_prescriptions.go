@@ -48,11 +48,9 @@ func (w *writer) prescriptions(ctx context.Context) error {
 		if w.rx[x.ID] != nil {
 			continue
 		}
-		doctor := w.users[x.Doctor]
-		if doctor == uuid.Nil {
-			if doctor, err = w.unknown(ctx); err != nil {
-				return err
-			}
+		doctor, err := w.staffOrUnknown(ctx, x.Doctor)
+		if err != nil {
+			return err
 		}
 		rx := &writtenRx{plan: x, id: newID(), visit: w.visits[x.Visit], doctor: doctor, consultation: newID(), fresh: true}
 		if taken[rx.visit] {
@@ -244,6 +242,14 @@ func (n *Notes) addenda() []phi.Text {
 		}
 	}
 	return out
+}
+
+// staffOrUnknown gives the clinic's user for a staff member of the file.
+func (w *writer) staffOrUnknown(ctx context.Context, id int64) (uuid.UUID, error) {
+	if user := w.users[id]; user != uuid.Nil {
+		return user, nil
+	}
+	return w.unknown(ctx)
 }
 
 // unknown finds the user that stands for those whom the file doesn't name, or

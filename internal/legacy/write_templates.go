@@ -29,16 +29,14 @@ func (w *writer) templates(ctx context.Context) error {
 	for _, t := range w.plan.Templates {
 		id, done := w.found("hospital_standardprescriptiontemplate", t.ID)
 		if !done {
-			doctor := w.users[t.Doctor]
-			if doctor == uuid.Nil {
-				if doctor, err = w.unknown(ctx); err != nil {
-					return err
-				}
+			doctor, err := w.staffOrUnknown(ctx, t.Doctor)
+			if err != nil {
+				return err
 			}
 			name := t.Name
 			if taken := func(n string) bool { return names[named{doctor, strings.ToLower(n)}] }; taken(name) {
 				w.books["hospital_standardprescriptiontemplate"].say(TemplateRenamed, t.ID)
-				name = freeName(name, taken)
+				name = freeName(name, t.ID, taken)
 			}
 			names[named{doctor, strings.ToLower(name)}] = true
 			sheet, err := json.Marshal(t.Sheet)
