@@ -2,6 +2,7 @@ package prescription_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 
@@ -164,8 +165,8 @@ func numbers(n int) string {
 // named checks that an error names a field.
 func named(t *testing.T, field string, err error) {
 	t.Helper()
-	e, ok := err.(*apperr.Error)
-	if !ok || e.Code != apperr.Invalid || len(e.Fields) == 0 || e.Fields[0].Name != field {
+	var e *apperr.Error
+	if !errors.As(err, &e) || e.Code != apperr.Invalid || len(e.Fields) == 0 || e.Fields[0].Name != field {
 		t.Errorf("%s: %v", field, err)
 	}
 }
