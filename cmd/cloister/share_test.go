@@ -191,3 +191,30 @@ func TestSharingByMail(t *testing.T) {
 		t.Errorf("no address: %d", w.Code)
 	}
 }
+
+// A link and the codes on papers lead to the service's own address, whatever the
+// request that asked for them says of itself.
+func TestLinksBeginWithTheSitesAddress(t *testing.T) {
+	t.Parallel()
+	s := newStaffedSite(t, "CLOISTER_BASE_URL=https://clinics.example/")
+	desk := s.signedIn(t, "alpha", "receptionist", alphaPassword)
+	elsewhere := func(r *http.Request) { r.Host = "elsewhere.example" }
+	at := "/clinic/alpha/prescriptions/" + sharedRx + "/share"
+	page := desk.do(at, but(desk.fill(t, at), "channel", "email", "email", "asha@patient.example"), elsewhere).Body.String()
+	m := regexp.MustCompile(`value="https://clinics\.example(/clinic/alpha/s/[A-Za-z0-9_-]{43})"`).FindStringSubmatch(page)
+	if m == nil || strings.Contains(page, "elsewhere.example") {
+		t.Fatalf("the link begins otherwise: %.3000s", page)
+	}
+	him := s.visitor()
+	w := him.do(m[1], url.Values{"answer": {"1980"}}, elsewhere)
+	wantRedirect(t, w, m[1])
+	for _, c := range w.Result().Cookies() {
+		if c.Name == "cloister_share" && !c.Secure {
+			t.Errorf("the pass goes over plain HTTP: %v", c)
+		}
+	}
+	code := "/clinic/alpha/verify/" + strings.Repeat("A", 43) + "/qr.png"
+	if here, there := him.do(code, nil), him.do(code, nil, elsewhere); here.Code != http.StatusOK || here.Body.String() != there.Body.String() {
+		t.Error("the code on a paper says what the request says")
+	}
+}

@@ -91,9 +91,9 @@ var passwordHashes = sync.OnceValue(func() map[string]string {
 })
 
 // newStaffedSite is a site whose people have passwords, others at each clinic.
-func newStaffedSite(t *testing.T) *site {
+func newStaffedSite(t *testing.T, env ...string) *site {
 	t.Helper()
-	s := newSite(t)
+	s := newSite(t, env...)
 	h := passwordHashes()
 	s.raw(t, "update clinic_alpha.users set password_hash = '"+h[alphaPassword]+"', password_changed_at = now(); update clinic_beta.users set password_hash = '"+h[betaPassword]+
 		"', password_changed_at = now(); update platform.operators set password_hash = '"+h[operatorPassword]+"'")

@@ -68,7 +68,7 @@ func (s *Site) showDisplays(w http.ResponseWriter, r *http.Request, status int, 
 		if row.Off = !sc.Active; row.Off {
 			row.Status = ui.Inactive
 		} else {
-			row.Link = origin(r) + at.At("/display/"+sc.Key)
+			row.Link = s.origin(r) + at.At("/display/"+sc.Key)
 		}
 		shown := []string{}
 		for _, id := range sc.Lines {
@@ -82,8 +82,13 @@ func (s *Site) showDisplays(w http.ResponseWriter, r *http.Request, status int, 
 	return s.show(w, r, status, page.DisplaysPage(p))
 }
 
-// origin is the service's own address as the browser knows it.
-func origin(r *http.Request) string {
+// origin is the service's own address: the one that it was told, else as the
+// browser knows it. What a browser says can be wrong behind a proxy, or a lie, and
+// the address goes onto papers and into messages to others.
+func (s *Site) origin(r *http.Request) string {
+	if s.Origin != "" {
+		return s.Origin
+	}
 	scheme := "http://"
 	if r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https" {
 		scheme = "https://"
@@ -207,7 +212,7 @@ func (s *Site) place(w http.ResponseWriter, r *http.Request) error {
 // for every key: it tells nothing that the asker didn't bring.
 func (s *Site) linkQR(w http.ResponseWriter, r *http.Request) error {
 	link := strings.TrimSuffix(r.URL.Path, "/qr.png")
-	png, err := qrPicture(r, link)
+	png, err := s.qrPicture(r, link)
 	if err != nil {
 		return err
 	}
@@ -223,9 +228,9 @@ func (s *Site) linkQR(w http.ResponseWriter, r *http.Request) error {
 const longestLink = 200
 
 // qrPicture draws a link of the service.
-func qrPicture(r *http.Request, link string) ([]byte, error) {
+func (s *Site) qrPicture(r *http.Request, link string) ([]byte, error) {
 	if len(link) > longestLink {
 		return nil, apperr.New(apperr.NotFound, "error.not_found", "This page does not exist")
 	}
-	return qrcode.Encode(origin(r)+link, qrcode.Medium, 192)
+	return qrcode.Encode(s.origin(r)+link, qrcode.Medium, 192)
 }

@@ -123,7 +123,7 @@ func (s *Site) file(r *http.Request) func(path string) ([]byte, string, bool) {
 	at, c := base(r), httpx.From(r.Context()).Clinic
 	return func(path string) ([]byte, string, bool) {
 		if link, ok := strings.CutSuffix(path, "/qr.png"); ok && (strings.HasPrefix(link, at.At("/place/")) || strings.HasPrefix(link, at.At("/verify/"))) {
-			png, err := qrPicture(r, link)
+			png, err := s.qrPicture(r, link)
 			return png, "image/png", err == nil
 		}
 		if path == at.At("/logo") {

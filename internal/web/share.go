@@ -178,7 +178,7 @@ func (s *Site) sharePost(w http.ResponseWriter, r *http.Request) error {
 // sendOn mails a new link, or says how to send it on.
 func (s *Site) sendOn(r *http.Request, m share.Made) (page.ShareMade, error) {
 	l := s.words(r)
-	link := origin(r) + base(r).At("/s/"+m.Token)
+	link := s.origin(r) + base(r).At("/s/"+m.Token)
 	theirs := s.Words.For(locale.Choose(m.About.Language, "", httpx.From(r.Context()).Clinic.Lang), l.Zone())
 	message := ShareMessage(theirs, httpx.From(r.Context()).Clinic.Name, link)
 	out := page.ShareMade{Link: link, To: m.Recipient.Reveal()}

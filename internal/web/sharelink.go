@@ -122,7 +122,7 @@ func (s *Site) sharedPost(w http.ResponseWriter, r *http.Request) error {
 	switch look.State {
 	case share.Open:
 		http.SetCookie(w, &http.Cookie{Name: shareCookie, Value: opening.Pass, Path: at.path, Expires: opening.Until, MaxAge: int(time.Until(opening.Until) / time.Second),
-			HttpOnly: true, Secure: strings.HasPrefix(origin(r), "https:"), SameSite: http.SameSiteLaxMode})
+			HttpOnly: true, Secure: strings.HasPrefix(s.origin(r), "https:"), SameSite: http.SameSiteLaxMode})
 		return httpx.Redirect(w, r, at.path)
 	case share.Wrong:
 		return s.askShared(w, at, http.StatusUnprocessableEntity, l.N("share.wrong", look.TriesLeft))

@@ -26,6 +26,7 @@ import (
 // has a file of its own with its rows and handlers.
 type Site struct {
 	*Faces
+	Origin    string // how addresses of the site begin for others, such as https://clinics.example; empty: as the browser has it
 	Find      finder // of clinics, for the home page
 	People    *identity.Service
 	Clinic    *clinic.Service
