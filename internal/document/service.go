@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -22,6 +23,7 @@ import (
 
 const (
 	atOnce    = 8 // files that are taken in at the same time; each is held in memory
+	atClinic  = 4 // of them of one clinic, so that none can take all places
 	clearTime = 10 * time.Second
 	sweepStep = 500 // files that are looked up together
 )
@@ -31,30 +33,47 @@ type Service struct {
 	db    *tenants.DB
 	ring  *keys.Ring
 	store *files.Store
-	slots chan struct{}
+
+	mu     sync.Mutex
+	taking map[uuid.UUID]int // files that are being taken in, by clinic
+	all    int
 }
 
 // NewService makes the service; ring opens the clinics' keysets.
 func NewService(db *tenants.DB, ring *keys.Ring, store *files.Store) *Service {
-	return &Service{db: db, ring: ring, store: store, slots: make(chan struct{}, atOnce)}
+	return &Service{db: db, ring: ring, store: store, taking: map[uuid.UUID]int{}}
 }
 
 func (s *Service) allow(ctx context.Context, c access.Capability) error { return s.db.Allow(ctx, c) }
 
 // Admit gives a place among those whose file is being taken in, which whoever
 // reads a file from outside takes before it reads, and gives back. It bounds
-// the memory that all of them hold.
+// the memory that all of them hold; no clinic gets all places, however slowly it
+// sends.
 //
 // Errors: Unavailable, Forbidden.
 func (s *Service) Admit(ctx context.Context) (done func(), err error) {
 	if err := s.allow(ctx, access.DocumentAdd); err != nil {
 		return nil, err
 	}
-	select {
-	case s.slots <- struct{}{}:
-		return func() { <-s.slots }, nil
-	default:
+	sc, _ := tenants.ScopeFrom(ctx) // allow has seen it
+	clinic := sc.Clinic.ID
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.all >= atOnce || s.taking[clinic] >= atClinic {
 		return nil, apperr.New(apperr.Unavailable, "error.file.busy", "Too many files are being sent just now; try again in a moment")
+	}
+	s.all++
+	s.taking[clinic]++
+	return func() { s.leave(clinic) }, nil
+}
+
+func (s *Service) leave(clinic uuid.UUID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.all--
+	if s.taking[clinic]--; s.taking[clinic] == 0 {
+		delete(s.taking, clinic)
 	}
 }
 

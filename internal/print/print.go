@@ -17,6 +17,7 @@ import (
 // in CSS (@page).
 type Document struct {
 	HTML []byte
+	For  string // whose it is: each waits behind the few of others and the rest of its own
 	// File gives a file that the page names by its path, such as a stylesheet or
 	// a font, with its media type. It is called from other goroutines.
 	File func(path string) (body []byte, kind string, ok bool)

@@ -33,6 +33,9 @@ type Renderer struct {
 	conf   Config
 	places chan struct{}
 
+	queues sync.Mutex
+	lines  map[string]*line
+
 	mu      sync.Mutex
 	now     *chromium
 	idle    []*tab // of now
@@ -70,7 +73,7 @@ func New(c Config) *Renderer {
 	if c.Log == nil {
 		c.Log = logrus.StandardLogger()
 	}
-	return &Renderer{conf: c, places: make(chan struct{}, c.Tabs)}
+	return &Renderer{conf: c, places: make(chan struct{}, c.Tabs), lines: map[string]*line{}}
 }
 
 // Available tells whether there is a browser to use; the error says what to install.
@@ -88,16 +91,11 @@ func (r *Renderer) PDF(ctx context.Context, d Document) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	wait := time.NewTimer(r.conf.Wait)
-	defer wait.Stop()
-	select {
-	case r.places <- struct{}{}:
-	case <-wait.C:
-		return nil, apperr.New(apperr.Unavailable, "error.pdf.busy", "Many documents are being made; try again in a moment")
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+	leave, err := r.queue(ctx, d.For)
+	if err != nil {
+		return nil, err
 	}
-	defer func() { <-r.places }()
+	defer leave()
 	for try := 1; ; try++ {
 		out, err := r.once(ctx, program, d)
 		switch {

@@ -222,6 +222,54 @@ func TestManyAtOnceAndBrowsersReplaced(t *testing.T) {
 	}
 }
 
+// Whoever asks for many documents keeps another waiting for one, not for all.
+func TestNobodyWaitsForAllOfAnothers(t *testing.T) {
+	t.Parallel()
+	r := renderer(t, print.Config{Tabs: 1, Wait: time.Minute, Timeout: time.Minute})
+	begun, gate := make(chan struct{}), make(chan struct{})
+	once := sync.Once{}
+	held := func(owner string) print.Document {
+		d := document(t, `<p>x</p><img src="/wait.svg">`)
+		file := d.File
+		d.For, d.File = owner, func(p string) ([]byte, string, bool) {
+			if p != "/wait.svg" {
+				return file(p)
+			}
+			once.Do(func() { close(begun) })
+			<-gate
+			return []byte(`<svg xmlns="http://www.w3.org/2000/svg"/>`), "image/svg+xml", true
+		}
+		return d
+	}
+	var (
+		all   sync.WaitGroup
+		mu    sync.Mutex
+		order []string
+	)
+	ask := func(owner string) {
+		all.Go(func() {
+			if _, err := r.PDF(t.Context(), held(owner)); err != nil {
+				t.Errorf("%s: %v", owner, err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			order = append(order, owner)
+		})
+	}
+	for range 6 {
+		ask("greedy")
+	}
+	<-begun
+	time.Sleep(300 * time.Millisecond) // the others stand in line by now
+	ask("other")
+	time.Sleep(300 * time.Millisecond)
+	close(gate)
+	all.Wait()
+	if at := slices.Index(order, "other"); at > 2 {
+		t.Errorf("the other was number %d of %v", at+1, order)
+	}
+}
+
 func TestWithoutABrowser(t *testing.T) {
 	t.Parallel()
 	r := print.New(print.Config{Program: filepath.Join(t.TempDir(), "none")})

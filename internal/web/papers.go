@@ -105,7 +105,7 @@ func (s *Site) pdf(w http.ResponseWriter, r *http.Request, e ui.Env, c templ.Com
 	if err := c.Render(ui.With(r.Context(), e), &html); err != nil {
 		return err
 	}
-	out, err := s.Print.PDF(r.Context(), print.Document{HTML: html.Bytes(), File: s.file(r)})
+	out, err := s.Print.PDF(r.Context(), print.Document{HTML: html.Bytes(), For: httpx.From(r.Context()).Clinic.Slug, File: s.file(r)})
 	if err != nil {
 		return err
 	}
