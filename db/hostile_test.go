@@ -278,3 +278,16 @@ func TestOwnRowsStayOwn(t *testing.T) {
 		}
 	}
 }
+
+// A follow-up is of its consultation's patient and doctor, whatever the row says.
+func TestAFollowUpIsOfItsConsultation(t *testing.T) {
+	t.Parallel()
+	tx := testkit.New(t).As(t, testkit.Alpha, access.Doctor)
+	var patient, doctor uuid.UUID
+	err := tx.QueryRow(t.Context(), `insert into follow_ups (id, consultation_id, patient_id, doctor_id, due_on, note)
+		select $1, c.id, $2, $3, '2030-01-01', 'of Asha' from consultations c where c.patient_id = $4 and c.doctor_id = $5 returning patient_id, doctor_id`,
+		uuid.New(), testkit.Bilal, testkit.SecondDoctor, testkit.Asha, testkit.Doctor).Scan(&patient, &doctor)
+	if err != nil || patient != testkit.Asha || doctor != testkit.Doctor {
+		t.Errorf("of patient %v and doctor %v, %v", patient, doctor, err)
+	}
+}
