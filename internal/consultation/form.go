@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/cloister-health/cloister/internal/apperr"
+	"github.com/cloister-health/cloister/internal/patient"
 )
 
 const (
@@ -107,7 +108,9 @@ func tidy(s string) string { return strings.TrimSpace(strings.ReplaceAll(s, "\r\
 
 // clean makes a form that JSON and Postgres can keep, whatever was sent.
 func (f Form) clean() Form {
-	fix := func(s string) string { return strings.ReplaceAll(strings.ToValidUTF8(s, "\ufffd"), "\x00", "") }
+	fix := func(s string) string {
+		return strings.ReplaceAll(patient.Visible(strings.ToValidUTF8(s, "\ufffd")), "\x00", "")
+	}
 	for _, s := range []*string{&f.Complaint, &f.Findings, &f.Plan, &f.Advice, &f.Urgency, &f.FollowUp, &f.Typed, &f.Window, &f.Measured.Pressure, &f.Measured.Pulse,
 		&f.Measured.Temperature, &f.Measured.Respiration, &f.Measured.SpO2, &f.Measured.Sugar, &f.Measured.SugarKind, &f.Measured.Weight, &f.Measured.Height} {
 		*s = fix(*s)

@@ -105,7 +105,9 @@ func (u *Upload) said(today time.Time) (dated *time.Time, err error) {
 	return dated, p.Err()
 }
 
-func tidy(s string) string { return strings.TrimSpace(strings.ReplaceAll(s, "\r\n", "\n")) }
+func tidy(s string) string {
+	return strings.TrimSpace(patient.Visible(strings.ReplaceAll(s, "\r\n", "\n")))
+}
 
 func text(p *apperr.Problems, name, s string, most int) {
 	switch {

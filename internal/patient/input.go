@@ -246,5 +246,5 @@ func onlyDigits(s string) bool {
 
 // text is a free text as it is kept: without spaces around it, with its lines.
 func text(s string) phi.Text {
-	return phi.Text(strings.TrimSpace(strings.ReplaceAll(s, "\r\n", "\n")))
+	return phi.Text(strings.TrimSpace(Visible(strings.ReplaceAll(s, "\r\n", "\n"))))
 }

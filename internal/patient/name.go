@@ -3,12 +3,39 @@ package patient
 import (
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // CleanName makes one space of every run of white space and takes it off both
 // ends. Letters stay as they are, in any script; nothing is cut.
 func CleanName(text string) string {
-	return strings.Join(strings.FieldsFunc(text, isSpace), " ")
+	return strings.Join(strings.FieldsFunc(without(text, func(r rune) bool { return hidden(r) && !isSpace(r) }), isSpace), " ")
+}
+
+// Visible takes out what nobody sees and what turns the reading of the rest
+// around: format and control characters, which text copied from a chat or a PDF
+// brings along. With one in it a medicine is not what it looks like, neither to
+// who reads it nor to what looks it up. Line ends, tabs and the joiners
+// stay, and so does a zero, which is refused.
+func Visible(text string) string {
+	return without(text, func(r rune) bool { return hidden(r) && r != '\n' && r != '\r' && r != '\t' })
+}
+
+// without leaves what is no text as it is: that is refused, too.
+func without(text string, out func(rune) bool) string {
+	if !utf8.ValidString(text) {
+		return text
+	}
+	return strings.Map(func(r rune) rune {
+		if out(r) {
+			return -1
+		}
+		return r
+	}, text)
+}
+
+func hidden(r rune) bool {
+	return r != 0 && unicode.IsControl(r) || unicode.Is(unicode.Cf, r) && r != 0x200c && r != 0x200d
 }
 
 // SplitName parts a whole name: its last word is the last name and the others

@@ -17,6 +17,7 @@ func TestNames(t *testing.T) {
 		{"  Kavita  Ghuge ", "Kavita Ghuge", "Kavita", "Ghuge"},
 		{"Deepak\tSalve-Dhumal", "Deepak Salve-Dhumal", "Deepak", "Salve-Dhumal"},
 		{"Meera\u200bBhavsar", "Meera Bhavsar", "Meera", "Bhavsar"},
+		{"Me\u00adera \u202e\u2066Bhavsar\u0007", "Meera Bhavsar", "Meera", "Bhavsar"},
 		{"Asha\u00a0Kiran", "Asha Kiran", "Asha", "Kiran"},
 		{"ज्ञानेश्वर ऋषीकेश त्र्यंबके", "ज्ञानेश्वर ऋषीकेश त्र्यंबके", "ज्ञानेश्वर ऋषीकेश", "त्र्यंबके"},
 		{"क्\u200dष", "क्\u200dष", "क्\u200dष", ""},

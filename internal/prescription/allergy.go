@@ -4,6 +4,10 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/cloister-health/cloister/internal/patient"
 )
 
 // group is a class of medicines in which an allergy against one speaks against
@@ -32,9 +36,10 @@ var groups = []group{
 // salts follow a medicine's name and say nothing of an allergy.
 var salts = []string{"sodium", "maleate", "succinate", "axetil", "valerate", "hydrochloride", "sulfate", "sulphate", "carbonate", "hydrobromide", "acid"}
 
-// wordsOf are the words of a text in small letters, without signs.
+// wordsOf are the words of a text in small letters, without signs, however wide
+// they are written and whatever stands unseen in them.
 func wordsOf(text string) []string {
-	return strings.FieldsFunc(strings.ToLower(text), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) })
+	return strings.FieldsFunc(strings.ToLower(norm.NFKC.String(patient.Visible(text))), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) })
 }
 
 // names tells whether the words say the name, which may be several words; a

@@ -11,6 +11,7 @@ import (
 	"github.com/cloister-health/cloister/db/tenantdb"
 	"github.com/cloister-health/cloister/internal/access"
 	"github.com/cloister-health/cloister/internal/apperr"
+	"github.com/cloister-health/cloister/internal/patient"
 	"github.com/cloister-health/cloister/tenants"
 )
 
@@ -139,7 +140,7 @@ func (e Entry) medicine(was string) (Medicine, error) {
 
 // tidy is a text in one line, which Postgres can keep.
 func tidy(text string) string {
-	return strings.Join(strings.Fields(strings.ReplaceAll(strings.ToValidUTF8(text, "\ufffd"), "\x00", "")), " ")
+	return strings.Join(strings.Fields(strings.ReplaceAll(patient.Visible(strings.ToValidUTF8(text, "\ufffd")), "\x00", "")), " ")
 }
 
 // short notes a text that is too long.

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/cloister-health/cloister/internal/patient"
 )
 
 // Typed is one row of the builder as typed: it is also what a draft and a
@@ -57,7 +59,7 @@ func (s Sheet) Equal(o Sheet) bool {
 // leaves out rows without a name.
 func (s Sheet) Clean() Sheet {
 	fix := func(t *string) {
-		*t = strings.TrimSpace(strings.ReplaceAll(strings.ToValidUTF8(*t, "\ufffd"), "\x00", ""))
+		*t = strings.TrimSpace(strings.ReplaceAll(patient.Visible(strings.ToValidUTF8(*t, "\ufffd")), "\x00", ""))
 	}
 	out := Sheet{Lines: []Typed{}, Tests: []TypedTest{}, Medicine: s.Medicine, Test: s.Test}
 	fix(&out.Medicine)
