@@ -26,7 +26,7 @@ func consulting() []sample {
 		}},
 		{"consulted", func(l *locale.Loc) templ.Component {
 			c := consultation(l)
-			return page.ConsultedPage(page.Consulted{Shell: c.Shell, Base: base, ID: "15", Banner: c.Banner, Past: c.Past, Trends: c.Trends,
+			return page.ConsultedPage(page.Consulted{Shell: c.Shell, Base: base, ID: "15", Banner: c.Banner, Past: c.Past, Trends: c.Trends, Asked: c.Rx.Asked, Given: given(l),
 				Vitals: []ui.Fact{{Label: l.T("vitals.bp"), Value: "168/102 mmHg · " + l.T("vitals.high")}, {Label: l.T("vitals.pulse"), Value: "96 /min"}},
 				Notes: []page.ConsultedNotes{{Doctor: "M. Kulkarni", When: l.DateTime(now), Diagnoses: c.V.Diagnoses,
 					Facts:   []ui.Fact{{Label: l.T("consultation.complaint"), Value: c.V.Complaint}, {Label: l.T("consultation.follow_up"), Value: l.N("consultation.in_days", 7)}},
@@ -112,7 +112,7 @@ func consultation(l *locale.Loc) page.Consultation {
 	c.Rx = builder(l)
 	c.Rx.Ask, c.Rx.Repeat, c.Rx.Keep, c.Rx.Templates = base.Visit("15", "tests"), true, true, []page.RxTemplate{{ID: "1", Name: "HTN standard", Keyword: "htn"}}
 	c.Rx.Given = []page.RxGiven{{Number: "RX-2026-00042", When: l.DateTime(now), Doctor: "M. Kulkarni", Medicines: "Amlodipine 5 mg", Status: ui.Issued, Href: base.At("/prescriptions/42/print")}}
-	c.Rx.Asked = []page.TestAsked{{Name: "Troponin I", When: l.Date(now), Stat: true, Status: ui.Requested}}
+	c.Rx.Asked = []page.TestAsked{{Name: "Troponin I", When: l.Date(now), Stat: true, Status: ui.Requested, Cancel: base.At("/test-requests/7/cancel")}}
 	dots := func(values ...int) ui.Line {
 		line := ui.Line{Name: l.T("vitals.systolic")}
 		for i, n := range values {
@@ -123,6 +123,16 @@ func consultation(l *locale.Loc) page.Consultation {
 	c.Trends = []ui.LineChart{{Title: l.T("vitals.bp") + " mmHg", Finding: l.T("vitals.latest", "Value", "168/102", "Date", l.Date(now)) + " · " + l.T("vitals.high"), Label: l.T("looks.when"),
 		Lines: []ui.Line{dots(138, 152, 147, 168), dots(88, 96, 90, 102)}, Low: 90, High: 139}}
 	return c
+}
+
+// given is a prescription that its doctor may move on.
+func given(l *locale.Loc) []page.RxGiven {
+	at := base.At("/prescriptions/42")
+	g := page.RxGiven{Number: "RX-2026-00042", When: l.DateTime(now), Doctor: "M. Kulkarni", Medicines: "Amlodipine 5 mg", Status: ui.Issued, Href: at + "/print"}
+	for _, label := range []string{l.T("rx.mark_dispensed"), l.T("rx.mark_completed")} {
+		g.Moves = append(g.Moves, ui.Post{Action: at + "/move", Button: ui.Button{Label: label, Spoken: g.Number, Small: true}})
+	}
+	return []page.RxGiven{g}
 }
 
 func builder(l *locale.Loc) page.Rx {

@@ -102,5 +102,17 @@ func myQueue(l *locale.Loc) page.MyQueue {
 		return &page.MyPatient{Patient: p.view(l), Purpose: "Cough", Allergies: "Penicillin", Card: ui.TokenCard{Token: p.token, Line: "Room 2", Status: p.status, Now: true, Actions: []ui.Post{{Action: base.Visit(p.token, "start"), Once: "x", Button: ui.Button{Label: label, Kind: "primary"}}}}}
 	}
 	return page.MyQueue{Shell: shell(l, access.Doctor, "Dr. Kulkarni", "/my-queue", l.T("nav.my_queue")), Base: base, Now: l.DateTime(now),
-		Board: page.MyBoard{Base: base, Stats: b.Stats, Rows: b.Rows, Once: "x", Current: card(people()[0], l.T("action.open")), Next: card(people()[1], l.T("action.call"))}}
+		Board: page.MyBoard{Base: base, Stats: b.Stats, Rows: b.Rows, Once: "x", Day: openDay(l), Current: card(people()[0], l.T("action.open")), Next: card(people()[1], l.T("action.call"))}}
+}
+
+// openDay is what a doctor has open besides the queue.
+func openDay(l *locale.Loc) page.DayPanels {
+	who := people()[0].view(l)
+	cancel := []ui.Button{{Label: l.T("tests.cancel"), Spoken: "Troponin I " + who.Name, Href: base.At("/test-requests/7/cancel"), Small: true, Kind: "quiet"}}
+	return page.DayPanels{
+		Unfinished: []page.DayRow{{Person: who, About: l.N("doctor.not_issued", 2), When: l.DateTime(now), Late: true, Href: base.Visit("9", "consultation")}},
+		Tests: []page.DayRow{{Person: who, About: "Troponin I", Stat: true, Status: ui.Requested, When: l.DateTime(now), Href: base.Visit("9", "consultation"), Links: cancel},
+			{Person: people()[1].view(l), About: "HbA1c", Status: ui.Collected, When: l.T("tests.due", "Date", l.Date(now)), Late: true, Href: base.Visit("7", "consultation"), Links: cancel}},
+		Due: []page.DayRow{{Person: who, When: l.Date(now), Href: base.Patient("112")}},
+	}
 }
