@@ -59,11 +59,13 @@ func (p probe) insert(table string) string {
 	}
 	consultation := "values (" + id + ", '" + testkit.Consultation.String() + "', '" + testkit.Asha.String() + "', '" + user + "', "
 	rows := map[string]string{
-		"consultations":        "(id, visit_id, patient_id, doctor_id) values (" + id + ", '" + testkit.Visit.String() + "', '" + testkit.Asha.String() + "', '" + user + "')",
-		"diagnoses":            "(id, consultation_id, patient_id, doctor_id, title, position) " + consultation + "'Other', 9)",
-		"addenda":              "(id, consultation_id, patient_id, doctor_id, body) " + consultation + "'Other')",
-		"follow_ups":           "(id, consultation_id, patient_id, doctor_id, due_on) " + consultation + "now())",
-		"appointments":         "(id, patient_id, doctor_id, starts_at) values (" + id + ", '" + testkit.Asha.String() + "', '" + booked + "', now() + interval '3 days')",
+		"consultations": "(id, visit_id, patient_id, doctor_id) values (" + id + ", '" + testkit.Visit.String() + "', '" + testkit.Asha.String() + "', '" + user + "')",
+		"diagnoses":     "(id, consultation_id, patient_id, doctor_id, title, position) " + consultation + "'Other', 9)",
+		"addenda":       "(id, consultation_id, patient_id, doctor_id, body) " + consultation + "'Other')",
+		"follow_ups":    "(id, consultation_id, patient_id, doctor_id, due_on) " + consultation + "now())",
+		"appointments":  "(id, patient_id, doctor_id, starts_at) values (" + id + ", '" + testkit.Asha.String() + "', '" + booked + "', now() + interval '3 days')",
+		"reminders": "(id, appointment_id, patient_id, doctor_id, starts_at, tried_at) values (" + id + ", '018f0000-0000-7000-8000-0000000000b1', '" +
+			testkit.Asha.String() + "', '" + testkit.Doctor.String() + "', now(), now())",
 		"leaves":               "(id, doctor_id, from_day, until_day) values (" + id + ", '" + booked + "', now(), now())",
 		"vitals":               "(id, visit_id, patient_id, pulse) values (" + id + ", '" + testkit.Visit.String() + "', '" + testkit.Asha.String() + "', 80)",
 		"documents":            "(id, patient_id, kind, title, media_type, bytes, pages) values (" + id + ", '" + testkit.Asha.String() + "', 'lab', 'Other', 'image/png', 10, 1)",

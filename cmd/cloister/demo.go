@@ -114,12 +114,11 @@ func demoOn(ctx context.Context, c config, l net.Listener, out io.Writer, log *l
 		return serve(ctx, c, l, log, func() { welcome(out, c.baseURL(), filled) })
 	})
 	both.Go(func() error {
-		f, err := openClearing(ctx, c, m, log)
+		w, err := newWork(ctx, c, s, m, log)
 		if err != nil {
 			return err
 		}
-		w := &worker{clinics: s, files: f, log: log}
-		defer f.close()
+		defer w.files.close()
 		return w.work(ctx, demoSpares, workerRound)
 	})
 	return both.Wait()

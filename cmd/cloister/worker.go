@@ -8,6 +8,7 @@ import (
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
 
+	"github.com/cloister-health/cloister/internal/keys"
 	"github.com/cloister-health/cloister/tenants/migrate"
 	"github.com/cloister-health/cloister/tenants/provision"
 )
@@ -25,7 +26,7 @@ func newWorker(env []string) *cobra.Command {
 	var once bool
 	cmd := &cobra.Command{
 		Use:   "worker",
-		Short: "Keep spare schemas ready, erase deleted clinics when their grace period is over and clear files away that have no record",
+		Short: "Keep spare schemas ready, erase deleted clinics when their grace period is over, clear files away that have no record and remind patients of appointments",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := loadConfig(env)
@@ -54,6 +55,7 @@ func newWorker(env []string) *cobra.Command {
 type worker struct {
 	clinics *provision.Service
 	files   *clearing
+	remind  *reminding
 	log     *logrus.Logger
 }
 
@@ -62,12 +64,25 @@ func openWorker(ctx context.Context, c config, log *logrus.Logger) (*worker, err
 	if err != nil {
 		return nil, err
 	}
-	f, err := openClearing(ctx, c, m, log)
+	w, err := newWork(ctx, c, s, m, log)
 	if err != nil {
 		s.Close()
+	}
+	return w, err
+}
+
+// newWork is what is done for the clinics of s, which stays its opener's to close.
+func newWork(ctx context.Context, c config, s *provision.Service, m *keys.Master, log *logrus.Logger) (*worker, error) {
+	f, err := openClearing(ctx, c, m, log)
+	if err != nil {
 		return nil, err
 	}
-	return &worker{clinics: s, files: f, log: log}, nil
+	r, err := openReminding(c, f.db, log)
+	if err != nil {
+		f.close()
+		return nil, err
+	}
+	return &worker{clinics: s, files: f, remind: r, log: log}, nil
 }
 
 func (w *worker) close() {
@@ -99,7 +114,7 @@ func (w *worker) round(ctx context.Context, spares int, pause time.Duration) err
 	for _, p := range purged {
 		w.log.WithFields(logrus.Fields{"clinic": p.ID.String(), "slug": p.Slug}).Warn("a deleted clinic was erased and its keys destroyed")
 	}
-	failed = errors.Join(failed, w.files.round(ctx, w.clinics, len(purged) > 0))
+	failed = errors.Join(failed, w.files.round(ctx, w.clinics, len(purged) > 0), w.remind.round(ctx, w.clinics))
 	if failed != nil {
 		return failed
 	}

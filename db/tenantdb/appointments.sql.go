@@ -50,8 +50,9 @@ func (q *Queries) CountAppointmentsBetween(ctx context.Context, arg CountAppoint
 
 const getAppointment = `-- name: GetAppointment :one
 select a.id, a.patient_id, a.doctor_id, a.starts_at, a.ends_at, a.kind, a.purpose, a.state, a.state_reason, a.visit_id, a.follow_up_id, a.created_at, a.version,
-       u.full_name as doctor, coalesce(b.full_name, '')::text as booker
+       u.full_name as doctor, coalesce(b.full_name, '')::text as booker, r.sent_at as reminded_at
 from appointments a join users u on u.id = a.doctor_id left join users b on b.id = a.booked_by
+left join reminders r on r.appointment_id = a.id and r.doctor_id = a.doctor_id and r.starts_at = a.starts_at
 where a.id = $1
 `
 
@@ -71,6 +72,7 @@ type GetAppointmentRow struct {
 	Version     int32
 	Doctor      string
 	Booker      string
+	RemindedAt  *time.Time
 }
 
 func (q *Queries) GetAppointment(ctx context.Context, id uuid.UUID) (GetAppointmentRow, error) {
@@ -92,6 +94,7 @@ func (q *Queries) GetAppointment(ctx context.Context, id uuid.UUID) (GetAppointm
 		&i.Version,
 		&i.Doctor,
 		&i.Booker,
+		&i.RemindedAt,
 	)
 	return i, err
 }
@@ -322,8 +325,10 @@ func (q *Queries) ListAppointmentDoctors(ctx context.Context, doctorID uuid.Null
 
 const listAppointments = `-- name: ListAppointments :many
 select a.id, a.patient_id, a.doctor_id, a.starts_at, a.ends_at, a.kind, a.purpose, a.state, a.visit_id, a.version,
-       p.number as patient_number, p.full_name, p.local_name, p.sex, p.birth_date, p.age_years, p.age_months, p.age_told_on, p.phone
+       p.number as patient_number, p.full_name, p.local_name, p.sex, p.birth_date, p.age_years, p.age_months, p.age_told_on, p.phone, p.language,
+       r.sent_at as reminded_at
 from appointments a join patients p on p.id = a.patient_id
+left join reminders r on r.appointment_id = a.id and r.doctor_id = a.doctor_id and r.starts_at = a.starts_at
 where a.starts_at >= $1 and a.starts_at < $2 and a.state <> 'cancelled'
   and ($3::uuid is null or a.doctor_id = $3::uuid)
 order by a.starts_at, a.id
@@ -355,6 +360,8 @@ type ListAppointmentsRow struct {
 	AgeMonths     *int16
 	AgeToldOn     *time.Time
 	Phone         phi.Text
+	Language      string
+	RemindedAt    *time.Time
 }
 
 // What is booked, kept or missed in a stretch of time, of one doctor or of all.
@@ -387,6 +394,8 @@ func (q *Queries) ListAppointments(ctx context.Context, arg ListAppointmentsPara
 			&i.AgeMonths,
 			&i.AgeToldOn,
 			&i.Phone,
+			&i.Language,
+			&i.RemindedAt,
 		); err != nil {
 			return nil, err
 		}

@@ -103,28 +103,29 @@ func (q *Queries) GetLogo(ctx context.Context) ([]byte, error) {
 
 const getSettings = `-- name: GetSettings :one
 select id, opening_hours, currency, tax_rate_bp, slot_minutes, letterhead, letterhead_offset_mm, token_prefix, slip_width_mm, consultation_minutes,
-       follow_up_days, session_idle_minutes, display_notice, display_chime, portal_welcome, updated_at, version
+       follow_up_days, session_idle_minutes, display_notice, display_chime, portal_welcome, appointment_reminders, updated_at, version
 from settings
 `
 
 type GetSettingsRow struct {
-	ID                  uuid.UUID
-	OpeningHours        []byte
-	Currency            string
-	TaxRateBp           int32
-	SlotMinutes         int32
-	Letterhead          string
-	LetterheadOffsetMm  int32
-	TokenPrefix         string
-	SlipWidthMm         int32
-	ConsultationMinutes int32
-	FollowUpDays        int32
-	SessionIdleMinutes  int32
-	DisplayNotice       string
-	DisplayChime        bool
-	PortalWelcome       string
-	UpdatedAt           time.Time
-	Version             int32
+	ID                   uuid.UUID
+	OpeningHours         []byte
+	Currency             string
+	TaxRateBp            int32
+	SlotMinutes          int32
+	Letterhead           string
+	LetterheadOffsetMm   int32
+	TokenPrefix          string
+	SlipWidthMm          int32
+	ConsultationMinutes  int32
+	FollowUpDays         int32
+	SessionIdleMinutes   int32
+	DisplayNotice        string
+	DisplayChime         bool
+	PortalWelcome        string
+	AppointmentReminders bool
+	UpdatedAt            time.Time
+	Version              int32
 }
 
 func (q *Queries) GetSettings(ctx context.Context) (GetSettingsRow, error) {
@@ -146,6 +147,7 @@ func (q *Queries) GetSettings(ctx context.Context) (GetSettingsRow, error) {
 		&i.DisplayNotice,
 		&i.DisplayChime,
 		&i.PortalWelcome,
+		&i.AppointmentReminders,
 		&i.UpdatedAt,
 		&i.Version,
 	)
@@ -368,26 +370,27 @@ const updateSettings = `-- name: UpdateSettings :execrows
 update settings set opening_hours = $1, currency = $2, tax_rate_bp = $3, slot_minutes = $4,
   letterhead = $5, letterhead_offset_mm = $6, token_prefix = $7, slip_width_mm = $8,
   consultation_minutes = $9, follow_up_days = $10, session_idle_minutes = $11,
-  display_notice = $12, display_chime = $13, portal_welcome = $14
-where version = $15
+  display_notice = $12, display_chime = $13, portal_welcome = $14, appointment_reminders = $15
+where version = $16
 `
 
 type UpdateSettingsParams struct {
-	OpeningHours        []byte
-	Currency            string
-	TaxRateBp           int32
-	SlotMinutes         int32
-	Letterhead          string
-	LetterheadOffsetMm  int32
-	TokenPrefix         string
-	SlipWidthMm         int32
-	ConsultationMinutes int32
-	FollowUpDays        int32
-	SessionIdleMinutes  int32
-	DisplayNotice       string
-	DisplayChime        bool
-	PortalWelcome       string
-	Version             int32
+	OpeningHours         []byte
+	Currency             string
+	TaxRateBp            int32
+	SlotMinutes          int32
+	Letterhead           string
+	LetterheadOffsetMm   int32
+	TokenPrefix          string
+	SlipWidthMm          int32
+	ConsultationMinutes  int32
+	FollowUpDays         int32
+	SessionIdleMinutes   int32
+	DisplayNotice        string
+	DisplayChime         bool
+	PortalWelcome        string
+	AppointmentReminders bool
+	Version              int32
 }
 
 func (q *Queries) UpdateSettings(ctx context.Context, arg UpdateSettingsParams) (int64, error) {
@@ -406,6 +409,7 @@ func (q *Queries) UpdateSettings(ctx context.Context, arg UpdateSettingsParams) 
 		arg.DisplayNotice,
 		arg.DisplayChime,
 		arg.PortalWelcome,
+		arg.AppointmentReminders,
 		arg.Version,
 	)
 	if err != nil {

@@ -59,6 +59,9 @@ type Appointment struct {
 	State   State
 	Visit   uuid.UUID // zero until the patient came
 	Version int32
+
+	Language string    // the patient's, empty for the clinic's
+	Reminded time.Time // zero unless a mail went for this time
 }
 
 // Detail is an appointment on its own page.

@@ -150,7 +150,7 @@ func onDay(rows []tenantdb.ListAppointmentsRow, doctor uuid.UUID, day time.Time,
 			continue
 		}
 		out = append(out, Appointment{ID: r.ID, Doctor: Doctor{ID: r.DoctorID}, Start: r.StartsAt, End: r.EndsAt, Kind: r.Kind, Purpose: r.Purpose, State: State(r.State),
-			Visit: r.VisitID.UUID, Version: r.Version, Patient: patient.Card{ID: r.PatientID, Number: r.PatientNumber, Name: r.FullName, Local: r.LocalName, Sex: r.Sex,
+			Visit: r.VisitID.UUID, Version: r.Version, Language: r.Language, Reminded: moment(r.RemindedAt), Patient: patient.Card{ID: r.PatientID, Number: r.PatientNumber, Name: r.FullName, Local: r.LocalName, Sex: r.Sex,
 				Phone: r.Phone, Birth: patient.BirthOf(r.BirthDate, r.AgeYears, r.AgeMonths, r.AgeToldOn)}})
 	}
 	return out
@@ -176,6 +176,7 @@ func (s *Service) Get(ctx context.Context, id uuid.UUID) (Detail, error) {
 		out = detailOf(a)
 		out.Now, out.Today = tx.Now, patient.DayIn(a.StartsAt, tx.Clinic.Zone).Equal(patient.Today(tx))
 		out.Record, err = patient.GetIn(ctx, tx, a.PatientID)
+		out.Language = out.Record.Language
 		return err
 	})
 	return out, tenants.Refused(err)
@@ -183,7 +184,7 @@ func (s *Service) Get(ctx context.Context, id uuid.UUID) (Detail, error) {
 
 func detailOf(a tenantdb.GetAppointmentRow) Detail {
 	return Detail{Appointment: Appointment{ID: a.ID, Doctor: Doctor{ID: a.DoctorID, Name: a.Doctor}, Patient: patient.Card{ID: a.PatientID}, Start: a.StartsAt, End: a.EndsAt,
-		Kind: a.Kind, Purpose: a.Purpose, State: State(a.State), Visit: a.VisitID.UUID, Version: a.Version}, Reason: a.StateReason, Booker: a.Booker, Made: a.CreatedAt}
+		Kind: a.Kind, Purpose: a.Purpose, State: State(a.State), Visit: a.VisitID.UUID, Version: a.Version, Reminded: moment(a.RemindedAt)}, Reason: a.StateReason, Booker: a.Booker, Made: a.CreatedAt}
 }
 
 // ToCome gives what a patient has booked, also under records that were merged
@@ -240,6 +241,14 @@ func (s *Service) FollowUps(ctx context.Context, days int, doctor uuid.UUID) (ou
 		return err
 	})
 	return out, more, tenants.Refused(err)
+}
+
+// moment is the zero time where there is none.
+func moment(t *time.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return *t
 }
 
 func someID(id uuid.UUID) uuid.NullUUID { return uuid.NullUUID{UUID: id, Valid: id != uuid.Nil} }

@@ -29,6 +29,7 @@ type Settings struct {
 	DisplayNotice       string
 	DisplayChime        bool
 	PortalWelcome       string
+	Reminders           bool // a mail on the day before an appointment
 	Version             int32
 }
 
@@ -51,7 +52,7 @@ func readSettings(ctx context.Context, tx *tenants.Tx) (Settings, error) {
 		SlotMinutes: writeInt(int64(r.SlotMinutes)), Letterhead: r.Letterhead, LetterheadOffset: writeInt(int64(r.LetterheadOffsetMm)),
 		TokenPrefix: r.TokenPrefix, SlipWidth: writeInt(int64(r.SlipWidthMm)), ConsultationMinutes: writeInt(int64(r.ConsultationMinutes)),
 		FollowUpDays: writeInt(int64(r.FollowUpDays)), IdleMinutes: writeInt(int64(r.SessionIdleMinutes)),
-		DisplayNotice: r.DisplayNotice, DisplayChime: r.DisplayChime, PortalWelcome: r.PortalWelcome, Version: r.Version}, err
+		DisplayNotice: r.DisplayNotice, DisplayChime: r.DisplayChime, PortalWelcome: r.PortalWelcome, Reminders: r.AppointmentReminders, Version: r.Version}, err
 }
 
 var currencyForm = regexp.MustCompile(`^[A-Z]{3}$`)
@@ -62,7 +63,7 @@ func (in Settings) check() (tenantdb.UpdateSettingsParams, error) {
 		OpeningHours: checkHours(&p, in.Hours), Currency: strings.ToUpper(strings.TrimSpace(in.Currency)),
 		Letterhead: in.Letterhead, TokenPrefix: checkPrefix(&p, "token_prefix", in.TokenPrefix, false),
 		DisplayNotice: patient.CleanName(in.DisplayNotice), DisplayChime: in.DisplayChime,
-		PortalWelcome: strings.TrimSpace(in.PortalWelcome), Version: in.Version,
+		PortalWelcome: strings.TrimSpace(in.PortalWelcome), AppointmentReminders: in.Reminders, Version: in.Version,
 		SlotMinutes:         number(&p, "slot_minutes", in.SlotMinutes, 5, 240),
 		LetterheadOffsetMm:  number(&p, "letterhead_offset", in.LetterheadOffset, 0, 60),
 		SlipWidthMm:         number(&p, "slip_width", in.SlipWidth, 58, 80),

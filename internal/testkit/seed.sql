@@ -99,6 +99,8 @@ insert into appointments (id, patient_id, doctor_id, starts_at, kind, purpose, s
   ('018f0000-0000-7000-8000-0000000000b1', '018f0000-0000-7000-8000-000000000020', '018f0000-0000-7000-8000-000000000002', '2025-01-10 10:15+05:30', 'routine', 'Fever', 'arrived', '018f0000-0000-7000-8000-000000000030', '018f0000-0000-7000-8000-000000000005');
 insert into appointments (id, patient_id, doctor_id, starts_at, kind, follow_up_id) values
   ('018f0000-0000-7000-8000-0000000000b2', '018f0000-0000-7000-8000-000000000020', '018f0000-0000-7000-8000-000000000003', '2025-01-17 10:00+05:30', 'follow_up', '018f0000-0000-7000-8000-000000000098');
+insert into reminders (id, appointment_id, patient_id, doctor_id, starts_at, tried_at, sent_at) values
+  ('018f0000-0000-7000-8000-0000000000b3', '018f0000-0000-7000-8000-0000000000b2', '018f0000-0000-7000-8000-000000000020', '018f0000-0000-7000-8000-000000000003', '2025-01-17 10:00+05:30', '2025-01-16 09:00+05:30', '2025-01-16 09:00+05:30');
 insert into prescriptions (id, visit_id, patient_id, doctor_id, state, issued_at) values
   ('018f0000-0000-7000-8000-0000000000a4', '018f0000-0000-7000-8000-000000000030', '018f0000-0000-7000-8000-000000000020', '018f0000-0000-7000-8000-000000000002', 'issued', '2025-01-10 10:30+05:30');
 insert into prescription_lines (id, prescription_id, patient_id, doctor_id, position, medicine, generic, form, strength, morning, afternoon, night, days, quantity, food, route, listed, created_at) values

@@ -94,6 +94,7 @@ func (s *Site) appointments(w http.ResponseWriter, r *http.Request) error {
 	for i, col := range c.Columns {
 		p.Columns[i].Title, p.Columns[i].Local = col.Doctor.Name, local(col.Doctor.Local)
 		p.Columns[i].Href = p.Base.Query("/appointments/week", "day", p.Day, "doctor", col.Doctor.ID.String())
+		s.remindColumn(r, c, col, p.Columns[i].Entries)
 	}
 	return s.show(w, r, http.StatusOK, page.AppointmentsPage(p))
 }
@@ -223,6 +224,9 @@ func (s *Site) showAppointment(w http.ResponseWriter, r *http.Request, id uuid.U
 	if reason := d.Reason.Reveal(); reason != "" {
 		p.Facts = append(p.Facts, ui.Fact{Label: l.T("visit.reason"), Value: reason})
 	}
+	if said := reminded(l, d.Reminded); said != "" {
+		p.Facts = append(p.Facts, ui.Fact{Label: l.T("reminder.one"), Value: said})
+	}
 	s.appointmentMoves(r, &p, d)
 	p.Links = append(p.Links, ui.Button{Label: l.T("patient.one"), Href: at.Patient(d.Record.ID.String()), Icon: "user"})
 	return s.show(w, r, status, page.AppointmentPage(p))
@@ -246,6 +250,13 @@ func (s *Site) appointmentMoves(r *http.Request, p *page.Appointment, d appointm
 	}
 	if d.MayMove() {
 		p.Links = append(p.Links, ui.Button{Label: l.T("appointment.move"), Href: at.Appointment(p.ID, "move"), Icon: "calendar-clock"})
+	}
+	if phone := d.Record.Phone.Reveal(); d.MayRemind(d.Now) {
+		for _, b := range []*ui.Button{s.remindLink(r, d.Appointment, phone, false), s.remindSMS(r, d.Appointment, phone)} {
+			if b != nil {
+				p.Links = append(p.Links, *b)
+			}
+		}
 	}
 	if d.May(appointment.Cancelled) {
 		p.Cancel = &page.VisitCancel{Once: once(), Version: version, Reason: r.PostFormValue("reason")}

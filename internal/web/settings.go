@@ -114,7 +114,7 @@ func (s *Site) profilePost(w http.ResponseWriter, r *http.Request) error {
 func workValues(v clinic.Settings) *page.WorkValues {
 	return &page.WorkValues{TokenPrefix: v.TokenPrefix, SlotMinutes: v.SlotMinutes, ConsultMinutes: v.ConsultationMinutes, FollowUpDays: v.FollowUpDays,
 		IdleMinutes: v.IdleMinutes, TaxRate: v.TaxRate, Currency: v.Currency, Letterhead: v.Letterhead, LetterheadOffset: v.LetterheadOffset,
-		SlipWidth: v.SlipWidth, DisplayNotice: v.DisplayNotice, PortalWelcome: v.PortalWelcome, Chime: v.DisplayChime}
+		SlipWidth: v.SlipWidth, DisplayNotice: v.DisplayNotice, PortalWelcome: v.PortalWelcome, Chime: v.DisplayChime, Remind: v.Reminders}
 }
 
 func (s *Site) work(w http.ResponseWriter, r *http.Request) error {
@@ -135,7 +135,7 @@ func (s *Site) workPost(w http.ResponseWriter, r *http.Request) error {
 	in := clinic.Settings{Hours: now.Hours, TokenPrefix: text(r, "token_prefix"), SlotMinutes: text(r, "slot_minutes"), ConsultationMinutes: text(r, "consultation_minutes"),
 		FollowUpDays: text(r, "follow_up_days"), IdleMinutes: text(r, "idle_minutes"), TaxRate: text(r, "tax_rate"), Currency: text(r, "currency"),
 		Letterhead: text(r, "letterhead"), LetterheadOffset: fallback(text(r, "letterhead_offset"), "0"), SlipWidth: text(r, "slip_width"),
-		DisplayNotice: text(r, "display_notice"), PortalWelcome: text(r, "portal_welcome"), DisplayChime: r.PostFormValue("chime") != "", Version: version(r)}
+		DisplayNotice: text(r, "display_notice"), PortalWelcome: text(r, "portal_welcome"), DisplayChime: r.PostFormValue("chime") != "", Reminders: r.PostFormValue("remind") != "", Version: version(r)}
 	cause := s.Clinic.SaveSettings(r.Context(), in)
 	if cause == nil {
 		return httpx.Redirect(w, r, base(r).Query("/settings/work", "done", "saved"))

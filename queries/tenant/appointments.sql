@@ -30,16 +30,19 @@ update profiles set office_hours = @office_hours where user_id = @user_id and of
 -- name: ListAppointments :many
 -- What is booked, kept or missed in a stretch of time, of one doctor or of all.
 select a.id, a.patient_id, a.doctor_id, a.starts_at, a.ends_at, a.kind, a.purpose, a.state, a.visit_id, a.version,
-       p.number as patient_number, p.full_name, p.local_name, p.sex, p.birth_date, p.age_years, p.age_months, p.age_told_on, p.phone
+       p.number as patient_number, p.full_name, p.local_name, p.sex, p.birth_date, p.age_years, p.age_months, p.age_told_on, p.phone, p.language,
+       r.sent_at as reminded_at
 from appointments a join patients p on p.id = a.patient_id
+left join reminders r on r.appointment_id = a.id and r.doctor_id = a.doctor_id and r.starts_at = a.starts_at
 where a.starts_at >= @from_at and a.starts_at < @until_at and a.state <> 'cancelled'
   and (sqlc.narg(doctor_id)::uuid is null or a.doctor_id = sqlc.narg(doctor_id)::uuid)
 order by a.starts_at, a.id;
 
 -- name: GetAppointment :one
 select a.id, a.patient_id, a.doctor_id, a.starts_at, a.ends_at, a.kind, a.purpose, a.state, a.state_reason, a.visit_id, a.follow_up_id, a.created_at, a.version,
-       u.full_name as doctor, coalesce(b.full_name, '')::text as booker
+       u.full_name as doctor, coalesce(b.full_name, '')::text as booker, r.sent_at as reminded_at
 from appointments a join users u on u.id = a.doctor_id left join users b on b.id = a.booked_by
+left join reminders r on r.appointment_id = a.id and r.doctor_id = a.doctor_id and r.starts_at = a.starts_at
 where a.id = @id;
 
 -- name: InsertAppointment :exec

@@ -1,13 +1,13 @@
 -- name: GetSettings :one
 select id, opening_hours, currency, tax_rate_bp, slot_minutes, letterhead, letterhead_offset_mm, token_prefix, slip_width_mm, consultation_minutes,
-       follow_up_days, session_idle_minutes, display_notice, display_chime, portal_welcome, updated_at, version
+       follow_up_days, session_idle_minutes, display_notice, display_chime, portal_welcome, appointment_reminders, updated_at, version
 from settings;
 
 -- name: UpdateSettings :execrows
 update settings set opening_hours = @opening_hours, currency = @currency, tax_rate_bp = @tax_rate_bp, slot_minutes = @slot_minutes,
   letterhead = @letterhead, letterhead_offset_mm = @letterhead_offset_mm, token_prefix = @token_prefix, slip_width_mm = @slip_width_mm,
   consultation_minutes = @consultation_minutes, follow_up_days = @follow_up_days, session_idle_minutes = @session_idle_minutes,
-  display_notice = @display_notice, display_chime = @display_chime, portal_welcome = @portal_welcome
+  display_notice = @display_notice, display_chime = @display_chime, portal_welcome = @portal_welcome, appointment_reminders = @appointment_reminders
 where version = @version;
 
 -- name: GetFacts :one

@@ -68,7 +68,7 @@ func admin() []sample {
 		}},
 		{"settings-work", func(l *locale.Loc) templ.Component {
 			s := settings(l, "work")
-			s.Work = &page.WorkValues{TokenPrefix: "T", SlotMinutes: "15", ConsultMinutes: "8", FollowUpDays: "7", IdleMinutes: "15", TaxRate: "0", Currency: "INR", Letterhead: "full", SlipWidth: "80", Chime: true}
+			s.Work = &page.WorkValues{TokenPrefix: "T", SlotMinutes: "15", ConsultMinutes: "8", FollowUpDays: "7", IdleMinutes: "15", TaxRate: "0", Currency: "INR", Letterhead: "full", SlipWidth: "80", Chime: true, Remind: true}
 			return page.SettingsPage(s)
 		}},
 		{"settings-hours", func(l *locale.Loc) templ.Component {

@@ -1,0 +1,34 @@
+-- name: GetReminding :one
+-- Whether the clinic reminds, and as whom it writes.
+select s.appointment_reminders, c.name, c.zone, c.language
+from settings s, platform.clinics c
+where c.id = (select platform.current_clinic());
+
+-- name: ListToRemind :many
+-- Who is booked in a stretch of time, has an address and was not reminded of this
+-- time with this doctor. A try that failed, or broke off, counts from a moment on
+-- no more.
+select a.id, a.doctor_id, a.starts_at, u.full_name as doctor, p.email, p.language
+from appointments a join users u on u.id = a.doctor_id
+join patients o on o.id = a.patient_id join patients p on p.id = coalesce(o.merged_into, o.id)
+left join reminders r on r.appointment_id = a.id
+where a.state = 'booked' and a.starts_at >= @from_at and a.starts_at < @until_at and p.email <> '' and p.status <> 'deceased'
+  and (r.id is null or (r.doctor_id, r.starts_at) is distinct from (a.doctor_id, a.starts_at)
+       or r.sent_at is null and r.tries < @most_tries::smallint and r.tried_at < @tried_before)
+order by a.starts_at, a.id
+limit @at_most::integer;
+
+-- name: ClaimReminder :execrows
+-- No row: somebody else reminds, or the appointment was changed in between.
+insert into reminders (id, appointment_id, patient_id, doctor_id, starts_at, tried_at)
+select @id, a.id, a.patient_id, a.doctor_id, a.starts_at, @tried_at
+from appointments a
+where a.id = @appointment_id and a.state = 'booked' and a.doctor_id = @doctor_id and a.starts_at = @starts_at
+on conflict (appointment_id) do update set doctor_id = excluded.doctor_id, starts_at = excluded.starts_at, tried_at = excluded.tried_at, sent_at = null,
+  tries = case when (reminders.doctor_id, reminders.starts_at) is distinct from (excluded.doctor_id, excluded.starts_at) then 1 else reminders.tries + 1 end
+where (reminders.doctor_id, reminders.starts_at) is distinct from (excluded.doctor_id, excluded.starts_at)
+   or reminders.sent_at is null and reminders.tries < @most_tries::smallint and reminders.tried_at < @tried_before;
+
+-- name: MarkReminded :execrows
+update reminders set sent_at = @sent_at
+where appointment_id = @appointment_id and doctor_id = @doctor_id and starts_at = @starts_at and sent_at is null;
