@@ -15,33 +15,33 @@ import (
 
 const claimReminder = `-- name: ClaimReminder :execrows
 insert into reminders (id, appointment_id, patient_id, doctor_id, starts_at, tried_at)
-select $1, a.id, a.patient_id, a.doctor_id, a.starts_at, $2
-from appointments a
-where a.id = $3 and a.state = 'booked' and a.doctor_id = $4 and a.starts_at = $5
+values ($1, $2, $3, $4, $5, $6)
 on conflict (appointment_id) do update set doctor_id = excluded.doctor_id, starts_at = excluded.starts_at, tried_at = excluded.tried_at, sent_at = null,
   tries = case when (reminders.doctor_id, reminders.starts_at) is distinct from (excluded.doctor_id, excluded.starts_at) then 1 else reminders.tries + 1 end
 where (reminders.doctor_id, reminders.starts_at) is distinct from (excluded.doctor_id, excluded.starts_at)
-   or reminders.sent_at is null and reminders.tries < $6::smallint and reminders.tried_at < $7
+   or reminders.sent_at is null and reminders.tries < $7::smallint and reminders.tried_at < $8
 `
 
 type ClaimReminderParams struct {
 	ID            uuid.UUID
-	TriedAt       time.Time
 	AppointmentID uuid.UUID
+	PatientID     uuid.UUID
 	DoctorID      uuid.UUID
 	StartsAt      time.Time
+	TriedAt       time.Time
 	MostTries     int16
 	TriedBefore   time.Time
 }
 
-// No row: somebody else reminds, or the appointment was changed in between.
+// No row: somebody else reminds.
 func (q *Queries) ClaimReminder(ctx context.Context, arg ClaimReminderParams) (int64, error) {
 	result, err := q.db.Exec(ctx, claimReminder,
 		arg.ID,
-		arg.TriedAt,
 		arg.AppointmentID,
+		arg.PatientID,
 		arg.DoctorID,
 		arg.StartsAt,
+		arg.TriedAt,
 		arg.MostTries,
 		arg.TriedBefore,
 	)

@@ -106,8 +106,13 @@ func (s *Service) toRemind(ctx context.Context, now time.Time) (due []tenantdb.L
 
 func (s *Service) claimReminder(ctx context.Context, r tenantdb.ListToRemindRow, now time.Time) (mine bool, err error) {
 	err = tenants.Write(ctx, s.db, func(ctx context.Context, tx *tenants.Tx) error {
-		n, err := tx.Q().ClaimReminder(ctx, tenantdb.ClaimReminderParams{ID: uuid.Must(uuid.NewV7()), AppointmentID: r.ID, DoctorID: r.DoctorID, StartsAt: r.StartsAt.UTC(),
-			TriedAt: now, MostTries: remindTries, TriedBefore: now.Add(-remindAgain)})
+		mine = false
+		a, err := tx.Q().GetAppointment(ctx, r.ID)
+		if err != nil || State(a.State) != Booked || a.DoctorID != r.DoctorID || !a.StartsAt.Equal(r.StartsAt) {
+			return err // changed since it was listed
+		}
+		n, err := tx.Q().ClaimReminder(ctx, tenantdb.ClaimReminderParams{ID: uuid.Must(uuid.NewV7()), AppointmentID: a.ID, PatientID: a.PatientID, DoctorID: a.DoctorID,
+			StartsAt: a.StartsAt.UTC(), TriedAt: now, MostTries: remindTries, TriedBefore: now.Add(-remindAgain)})
 		mine = n == 1
 		return err
 	})

@@ -19,11 +19,9 @@ order by a.starts_at, a.id
 limit @at_most::integer;
 
 -- name: ClaimReminder :execrows
--- No row: somebody else reminds, or the appointment was changed in between.
+-- No row: somebody else reminds.
 insert into reminders (id, appointment_id, patient_id, doctor_id, starts_at, tried_at)
-select @id, a.id, a.patient_id, a.doctor_id, a.starts_at, @tried_at
-from appointments a
-where a.id = @appointment_id and a.state = 'booked' and a.doctor_id = @doctor_id and a.starts_at = @starts_at
+values (@id, @appointment_id, @patient_id, @doctor_id, @starts_at, @tried_at)
 on conflict (appointment_id) do update set doctor_id = excluded.doctor_id, starts_at = excluded.starts_at, tried_at = excluded.tried_at, sent_at = null,
   tries = case when (reminders.doctor_id, reminders.starts_at) is distinct from (excluded.doctor_id, excluded.starts_at) then 1 else reminders.tries + 1 end
 where (reminders.doctor_id, reminders.starts_at) is distinct from (excluded.doctor_id, excluded.starts_at)
