@@ -224,8 +224,8 @@ func (s *Site) showAppointment(w http.ResponseWriter, r *http.Request, id uuid.U
 	if reason := d.Reason.Reveal(); reason != "" {
 		p.Facts = append(p.Facts, ui.Fact{Label: l.T("visit.reason"), Value: reason})
 	}
-	if said := reminded(l, d.Reminded); said != "" {
-		p.Facts = append(p.Facts, ui.Fact{Label: l.T("reminder.one"), Value: said})
+	if !d.Reminded.IsZero() {
+		p.Facts = append(p.Facts, ui.Fact{Label: l.T("reminder.mailed"), Value: l.DateTime(d.Reminded)})
 	}
 	s.appointmentMoves(r, &p, d)
 	p.Links = append(p.Links, ui.Button{Label: l.T("patient.one"), Href: at.Patient(d.Record.ID.String()), Icon: "user"})

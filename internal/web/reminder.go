@@ -41,7 +41,9 @@ func (s *Site) remindColumn(r *http.Request, c appointment.Calendar, col appoint
 		if e.Taken == nil {
 			continue
 		}
-		entries[i].Reminded = reminded(l, e.Taken.Reminded)
+		if at := e.Taken.Reminded; !at.IsZero() { // the day before, so its name will do
+			entries[i].Reminded = l.T("reminder.reminded", "Time", l.Weekday(at)+" "+l.Time(at))
+		}
 		if may && e.Taken.MayRemind(c.Now) {
 			a := *e.Taken
 			a.Doctor = col.Doctor
@@ -70,12 +72,4 @@ func (s *Site) remindSMS(r *http.Request, a appointment.Appointment, phone strin
 		return nil
 	}
 	return &ui.Button{Label: s.words(r).T("reminder.sms"), Icon: "external-link", Href: "sms:" + phone + "?body=" + query(s.reminderText(r, a))}
-}
-
-// reminded says that a mail went, and when.
-func reminded(l *locale.Loc, at time.Time) string {
-	if at.IsZero() {
-		return ""
-	}
-	return l.T("reminder.reminded", "Time", l.DateTime(at))
 }

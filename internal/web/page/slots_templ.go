@@ -18,9 +18,9 @@ type SlotEntry struct {
 	Free     bool
 	Person   Person
 	Status   ui.Status
-	CheckIn  *ui.Post // stands instead of the status of who is expected today
-	Remind   *ui.Button
-	Reminded string // "Reminded 26 Nov 2026, 9:10 AM"
+	CheckIn  *ui.Post   // stands instead of the status of who is expected today
+	Remind   *ui.Button // stands instead of the status of who is booked for a day to come
+	Reminded string     // "Reminded Thu 09:10 AM"
 }
 
 func slotEntry(e SlotEntry) templ.Component {
@@ -181,25 +181,16 @@ func slotEntry(e SlotEntry) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if e.Reminded != "" {
-				var templ_7745c5c3_Var11 string
-				templ_7745c5c3_Var11, templ_7745c5c3_Err = templ.JoinStringErrs(" ")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 13, "<span class=\"meta slot-said\">")
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `page/slots.templ`, Line: 32, Col: 10}
+					return templ_7745c5c3_Err
+				}
+				var templ_7745c5c3_Var11 string
+				templ_7745c5c3_Var11, templ_7745c5c3_Err = templ.JoinStringErrs(e.Reminded)
+				if templ_7745c5c3_Err != nil {
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `page/slots.templ`, Line: 32, Col: 46}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var11))
-				if templ_7745c5c3_Err != nil {
-					return templ_7745c5c3_Err
-				}
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 13, " <span class=\"meta\">")
-				if templ_7745c5c3_Err != nil {
-					return templ_7745c5c3_Err
-				}
-				var templ_7745c5c3_Var12 string
-				templ_7745c5c3_Var12, templ_7745c5c3_Err = templ.JoinStringErrs(e.Reminded)
-				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `page/slots.templ`, Line: 33, Col: 36}
-				}
-				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var12))
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -217,14 +208,13 @@ func slotEntry(e SlotEntry) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-			} else {
-				templ_7745c5c3_Err = ui.Badge(e.Status).Render(ctx, templ_7745c5c3_Buffer)
+			} else if e.Remind != nil {
+				templ_7745c5c3_Err = ui.Btn(*e.Remind).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-			}
-			if e.Remind != nil {
-				templ_7745c5c3_Err = ui.Btn(*e.Remind).Render(ctx, templ_7745c5c3_Buffer)
+			} else {
+				templ_7745c5c3_Err = ui.Badge(e.Status).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
