@@ -136,7 +136,7 @@ var trailWords = map[string]string{
 	"consultations": "consultation.one", "diagnoses": "consultation.diagnosis", "addenda": "consultation.addendum", "vitals": "vitals.title", "follow_ups": "visit.follow_up",
 	"history": "look.history", "prescriptions": "rx.title", "prescription_lines": "rx.medicine", "test_requests": "tests.form", "appointments": "appointment.one",
 	"documents": "documents.one", "documents.file": "documents.file", "document_withdrawals": "documents.withdraw",
-	"share": "look.link", "anonymous": "look.link", "shares": "share.links", "share_events": "share.links",
+	"reminders": "appointment.one", "share": "look.link", "anonymous": "look.link", "shares": "share.links", "share_events": "share.links",
 }
 
 func trailWord(l *locale.Loc, name string) string { return l.Text(trailWords[name], name, nil) }

@@ -7,10 +7,15 @@ where c.id = (select platform.current_clinic());
 -- name: ListToRemind :many
 -- Who is booked in a stretch of time, has an address and was not reminded of this
 -- time with this doctor. A try that failed, or broke off, counts from a moment on
--- no more.
+-- no more. A merged record is written to as the one that it counts as.
+with recursive up (first_id, id, merged_into) as (
+  select p.id, p.id, p.merged_into from patients p join appointments a on a.patient_id = p.id
+  where a.state = 'booked' and a.starts_at >= @from_at and a.starts_at < @until_at
+  union select u.first_id, p.id, p.merged_into from up u join patients p on p.id = u.merged_into
+)
 select a.id, a.doctor_id, a.starts_at, u.full_name as doctor, p.email, p.language
 from appointments a join users u on u.id = a.doctor_id
-join patients o on o.id = a.patient_id join patients p on p.id = coalesce(o.merged_into, o.id)
+join up on up.first_id = a.patient_id and up.merged_into is null join patients p on p.id = up.id
 left join reminders r on r.appointment_id = a.id
 where a.state = 'booked' and a.starts_at >= @from_at and a.starts_at < @until_at and p.email <> '' and p.status <> 'deceased'
   and (r.id is null or (r.doctor_id, r.starts_at) is distinct from (a.doctor_id, a.starts_at)
