@@ -65,7 +65,7 @@ func readReminder(t *testing.T, name string) reminder {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close() //nolint:errcheck // it was read
+	defer f.Close()
 	m, err := mail.ReadMessage(f)
 	if err != nil {
 		t.Fatal(err)
