@@ -164,6 +164,9 @@ describe("a morning", { concurrency: false }, () => {
     for (const page of [front, room]) await page.context().setOffline(true);
     await register(front, third, { doctor: "Meera" });
     await unsent(front).filter({ hasText: /Not sent since/ }).waitFor();
+    // What else is asked of the page meanwhile does not take the form's place.
+    await front.locator("tr[data-row]", { hasText: second }).locator("[data-call]").click();
+    await front.waitForTimeout(300);
     await room.fill("#cons-complaint", "Fever since three days");
     await room.focus("#cons-findings");
     await room.locator("[data-unsaved]:visible").waitFor();
@@ -177,6 +180,7 @@ describe("a morning", { concurrency: false }, () => {
     await unsent(room).filter({ hasText: /Not sent since/ }).waitFor();
     for (const page of [front, room]) await page.context().setOffline(false);
     await front.locator("#register .notice-done", { hasText: third }).waitFor();
+    await front.locator("tr[data-row]", { hasText: second }).locator(".badge", { hasText: /Called|बोलावले|बुलाया/ }).waitFor();
     await room.waitForURL(/my-queue/);
     await room.locator("tr[data-row]", { hasText: third }).waitFor();
     for (const page of [front, room]) away(page);

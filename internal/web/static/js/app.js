@@ -119,30 +119,41 @@
   // not answer: what was typed stays on the page, is said to be unsent, and goes
   // once the service is back. Who types on meanwhile sends it by hand.
   const unsent = $("#unsent");
-  let waiting = null, knocking;
+  let waiting = [], knocking; // several forms of a page may wait, the oldest first
   const cleared = new WeakSet(); // forms whose service answered just now
   const reachable = () => fetch("/readyz", { cache: "no-store", signal: AbortSignal.timeout(4000) }).then((answer) => answer.ok, () => false);
+  // What is no longer on the page, such as a row of the board, has nothing to send.
+  const still = () => {
+    waiting = waiting.filter((held) => held.form.isConnected);
+    unsent.hidden = waiting.length === 0;
+    if (waiting.length) $("[data-unsent-text]", unsent).textContent = unsent.dataset.text.replace("#", waiting[0].since);
+    return waiting.length > 0;
+  };
   const send = (form, by) => {
-    if (waiting?.form === form) { waiting = null; unsent.hidden = true; }
+    waiting = waiting.filter((held) => held.form !== form);
+    still();
     form.removeAttribute("aria-busy");
     cleared.add(form);
     form.requestSubmit(by?.isConnected ? by : undefined);
   };
+  const later = () => { clearTimeout(knocking); knocking = setTimeout(knock, 5000); };
   const hold = (form, by) => {
     form.removeAttribute("aria-busy");
-    if (waiting?.form !== form) waiting = { form, by, since: new Date().toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" }) };
-    $("[data-unsent-text]", unsent).textContent = unsent.dataset.text.replace("#", waiting.since);
-    unsent.hidden = false;
-    clearTimeout(knocking);
-    knocking = setTimeout(knock, 5000);
+    if (!waiting.some((held) => held.form === form)) waiting.push({ form, by, since: new Date().toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" }) });
+    still();
+    later();
   };
   const knock = async (byHand) => {
     clearTimeout(knocking);
-    const held = waiting;
-    if (!held?.form.isConnected) { waiting = null; unsent.hidden = true; return; }
-    if (!await reachable()) hold(held.form, held.by);
-    else if (waiting === held && (byHand || !held.changed)) send(held.form, held.by);
-    else $("[data-unsent-text]", unsent).textContent = unsent.dataset.back;
+    if (!still()) return;
+    if (!await reachable()) { still(); later(); return; }
+    if (!still()) return;
+    const due = waiting.filter((held) => byHand || !held.changed);
+    // What leads to another page goes last, when nothing else waits.
+    const [leads, stays] = [due.filter((held) => !held.form.hasAttribute("hx-post")), due.filter((held) => held.form.hasAttribute("hx-post"))];
+    stays.forEach((held) => send(held.form, held.by));
+    if (leads.length && (byHand || waiting.length === leads.length)) send(leads[0].form, leads[0].by);
+    if (waiting.length) $("[data-unsent-text]", unsent).textContent = unsent.dataset.back;
   };
   if (unsent) {
     document.addEventListener("submit", (e) => {
@@ -154,14 +165,14 @@
       const by = e.submitter;
       reachable().then((answers) => (answers ? send : hold)(form, by));
     }, true);
-    document.addEventListener("input", (e) => { if (waiting && e.target.form === waiting.form) waiting.changed = true; });
+    document.addEventListener("input", (e) => { const held = waiting.find((h) => h.form === e.target.form); if (held) held.changed = true; });
     document.addEventListener("htmx:error", (e) => {
       const { sourceElement: form, request } = e.detail?.ctx || {};
       if (form?.matches?.("form[hx-post]") && $("[name=_once]", form)) hold(form, request.submitter);
     });
     $("[data-unsent-send]", unsent).addEventListener("click", () => knock(true));
     addEventListener("online", () => knock());
-    addEventListener("beforeunload", (e) => { if (waiting) e.preventDefault(); });
+    addEventListener("beforeunload", (e) => { if (waiting.some((held) => held.form.isConnected)) e.preventDefault(); });
   }
 
   // Forms: one submit at a time, and a warning before typed text is lost.
