@@ -44,12 +44,13 @@ type Document struct {
 // Picture tells whether the document is a picture.
 func (d Document) Picture() bool { return strings.HasPrefix(d.Media, "image/") }
 
-// Filename is what the file is called when somebody keeps it: its kind and day.
-// Nothing that was typed goes into a name that stands outside of the record.
-func (d Document) Filename() string {
+// Filename is what the file is called when somebody keeps it: its kind and day
+// in the clinic's zone. Nothing that was typed goes into a name that stands
+// outside of the record.
+func (d Document) Filename(zone *time.Location) string {
 	day := d.Dated
 	if day.IsZero() {
-		day = d.Uploaded
+		day = d.Uploaded.In(zone)
 	}
 	return d.Kind + "-" + day.Format(time.DateOnly) + files.Extension(d.Media)
 }

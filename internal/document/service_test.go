@@ -131,7 +131,7 @@ func TestADocument(t *testing.T) {
 	id := w.upload(t, nurse(t))
 	d, card, err := w.Get(nurse(t), id)
 	if err != nil || d.Title.Reveal() != "Chest, front" || d.Kind != "xray" || d.Media != files.PNG || d.Pages != 1 || d.Note.Reveal() != "Brought on film" ||
-		d.Dated.Format(time.DateOnly) != "2025-01-08" || d.Uploader != "Nalini Jadhav" || card.ID != testkit.Asha || d.Filename() != "xray-2025-01-08.png" || !d.Picture() {
+		d.Dated.Format(time.DateOnly) != "2025-01-08" || d.Uploader != "Nalini Jadhav" || card.ID != testkit.Asha || d.Filename(time.UTC) != "xray-2025-01-08.png" || !d.Picture() {
 		t.Fatalf("%+v of %v, %v", d, card.ID, err)
 	}
 	d, r, err := w.Open(as(t, testkit.Alpha, access.LabTechnician), id)
@@ -444,5 +444,15 @@ func TestPlacesForUploads(t *testing.T) {
 	back[0]()
 	if _, err := w.Admit(nurse(t)); err != nil {
 		t.Errorf("a place that was given back: %v", err)
+	}
+}
+
+// A file that came in the early morning is called by that day, not by the day
+// that it still was in Greenwich.
+func TestAFileIsCalledByTheClinicsDay(t *testing.T) {
+	t.Parallel()
+	d := document.Document{Kind: "lab", Media: "application/pdf", Uploaded: time.Date(2026, 11, 26, 23, 0, 0, 0, time.UTC)}
+	if got := d.Filename(time.FixedZone("IST", 5*3600+1800)); got != "lab-2026-11-27.pdf" {
+		t.Errorf("called %s", got)
 	}
 }

@@ -237,7 +237,7 @@ func (s *Site) documentFile(w http.ResponseWriter, r *http.Request) error {
 	h := w.Header()
 	h.Set("Content-Type", d.Media)
 	h.Set("Content-Length", strconv.FormatInt(d.Bytes, 10))
-	h.Set("Content-Disposition", mime.FormatMediaType(how, map[string]string{"filename": d.Filename()}))
+	h.Set("Content-Disposition", mime.FormatMediaType(how, map[string]string{"filename": d.Filename(httpx.From(r.Context()).Clinic.Zone)}))
 	h.Set("Content-Security-Policy", fileCSP)
 	h.Set("Cache-Control", "no-store")
 	// What is sent less than was announced is told as cut by the connection.

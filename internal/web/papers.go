@@ -292,7 +292,7 @@ func (s *Site) visitSummary(r *http.Request) (sum paper.Summary, k wish, name st
 	for _, a := range c.Addenda {
 		sum.Addenda = append(sum.Addenda, paper.Addendum{When: l.DateTime(a.At), Who: a.Doctor, Text: a.Body.Reveal()})
 	}
-	return sum, k, fileName(work.Record.Number, c.FinishedAt.Format("2006-01-02")), nil
+	return sum, k, fileName(work.Record.Number, patient.DayIn(c.FinishedAt, httpx.From(r.Context()).Clinic.Zone).Format(time.DateOnly)), nil
 }
 
 // noPaper is said where there is nothing to print.
