@@ -876,8 +876,9 @@ func (q *Queries) SearchCodes(ctx context.Context, arg SearchCodesParams) ([]Sea
 }
 
 const updateDraft = `-- name: UpdateDraft :execrows
-update drafts set body = $1
+update drafts set body = $1::jsonb
 where user_id = $2 and kind = $3 and subject_id = $4 and (version = $5 or body ->> 'window' = $6::text)
+  and body - 'window' is distinct from $1::jsonb - 'window'
 `
 
 type UpdateDraftParams struct {
@@ -890,7 +891,9 @@ type UpdateDraftParams struct {
 }
 
 // No row: another window has written since this one last did. What this very
-// window sent last is no other's, though its answer may not have come yet.
+// window sent last is no other's, though its answer may not have come yet. What
+// is there already changes nothing: a page that is left may send it once more,
+// after the next page has read its version.
 func (q *Queries) UpdateDraft(ctx context.Context, arg UpdateDraftParams) (int64, error) {
 	result, err := q.db.Exec(ctx, updateDraft,
 		arg.Body,

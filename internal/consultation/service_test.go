@@ -205,6 +205,11 @@ func TestDraftsOfTwoWindows(t *testing.T) {
 	if now := w.see(t, doctor(t), id); now.Form.Complaint != "Sore throat" {
 		t.Errorf("overwritten by %q", now.Form.Complaint)
 	}
+	// A page that is left may send once more what it had; the next page, which has
+	// the version from before, may finish all the same.
+	if same, err := w.Keep(doctor(t), id, 2, f{Complaint: "Sore throat", Window: "one"}); err != nil || same.Version != 2 {
+		t.Errorf("kept twice: version %d, %v", same.Version, err)
+	}
 	// The same again after a lost answer is no second window.
 	if same, err := w.Keep(doctor(t), id, 1, f{Complaint: "Sore throat"}); err != nil || same.Version != 2 {
 		t.Errorf("version %d, %v", same.Version, err)

@@ -265,7 +265,9 @@ func TestNobodyWaitsForAllOfAnothers(t *testing.T) {
 	time.Sleep(300 * time.Millisecond)
 	close(gate)
 	all.Wait()
-	if at := slices.Index(order, "other"); at > 2 {
+	// Two are drawn at a time and two were being drawn: first come, first served
+	// would have made it the last.
+	if at := slices.Index(order, "other"); at > 4 {
 		t.Errorf("the other was number %d of %v", at+1, order)
 	}
 }

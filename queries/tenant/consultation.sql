@@ -61,9 +61,12 @@ on conflict do nothing;
 
 -- name: UpdateDraft :execrows
 -- No row: another window has written since this one last did. What this very
--- window sent last is no other's, though its answer may not have come yet.
-update drafts set body = @body
-where user_id = @user_id and kind = @kind and subject_id = @subject_id and (version = @version or body ->> 'window' = @window_id::text);
+-- window sent last is no other's, though its answer may not have come yet. What
+-- is there already changes nothing: a page that is left may send it once more,
+-- after the next page has read its version.
+update drafts set body = sqlc.arg(body)::jsonb
+where user_id = @user_id and kind = @kind and subject_id = @subject_id and (version = @version or body ->> 'window' = @window_id::text)
+  and body - 'window' is distinct from sqlc.arg(body)::jsonb - 'window';
 
 -- name: HoldConsultation :one
 -- Keeps a finish waiting until the draft is written, or waits for it.

@@ -63,7 +63,10 @@ for (const [at, who, ahead] of [["northside", "northside/sunil", /\d ahead|next/
     assert.doesNotMatch(p.text, /58 mm|80 mm/, "no button");
     for (const line of p.fonts.trim().split("\n").slice(2)) assert.match(line, / yes +(yes|no) +(yes|no) +\d+ +\d+$/, "embedded: " + line);
     await page.emulateMedia({ media: null });
-    if (wide === 80) await page.click(".actions a:has-text('58 mm')");
+    if (wide === 80) {
+      await page.click(".actions a:has-text('58 mm')");
+      await page.waitForURL(/w=58/);
+    }
   }
   assert.deepEqual(page.faults, []);
   await page.context().close();

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { gzipSync } from "node:zlib";
 import { after, before, describe, test } from "node:test";
-import { inspect, launch, open, refused, walk } from "./browser.mjs";
+import { address, inspect, launch, open, refused, walk } from "./browser.mjs";
 import { clinic, screenLink, signIn } from "./people.mjs";
 
 let browser, screen;
@@ -137,6 +137,7 @@ async function weigh(page, name) {
 
 async function collect(page, who, name) {
   for (const href of await page.$$eval("a[href]:not([href^='#'])", (all) => all.map((a) => a.href))) {
+    if (!href.startsWith(address)) continue; // a message on WhatsApp or by SMS
     const kind = who + new URL(href).pathname.replace(/[0-9a-f]{8}-[0-9a-f-]{27}/g, "ID");
     if (!links.has(kind)) links.set(kind, { who, href, name });
   }

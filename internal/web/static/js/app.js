@@ -134,6 +134,8 @@
     still();
     form.removeAttribute("aria-busy");
     cleared.add(form);
+    // The board may have drawn its row anew meanwhile: what was pressed still counts.
+    if (!form.isConnected) { form.hidden = true; document.body.append(form); }
     form.requestSubmit(by?.isConnected ? by : undefined);
   };
   const later = () => { clearTimeout(knocking); knocking = setTimeout(knock, 5000); };
@@ -318,9 +320,11 @@
     const feed = $("[data-refresh]");
     if (feed) htmx.trigger(feed, "refresh");
   };
+  let pressed = 0; // a finger does not hover
+  document.addEventListener("pointerdown", (e) => { if (e.target.closest("#board [data-rows]")) pressed = Date.now(); });
   const inBoard = () => {
     const wrap = $("#board [data-rows]");
-    return !!wrap && (wrap.matches(":hover") || (wrap.contains(document.activeElement) && document.activeElement !== wrap));
+    return !!wrap && (Date.now() - pressed < 500 || wrap.matches(":hover") || (wrap.contains(document.activeElement) && document.activeElement !== wrap));
   };
   document.addEventListener("queue", () => {
     if (!$("#board")) return;
