@@ -32,10 +32,12 @@ reset: build ## Drop the demo's data
 build: assets ## Build bin/cloister
 	@$(BUILD) -o bin/cloister ./cmd/cloister
 
+# make check vets the tests; linking them without symbols for a debugger saves a
+# third of the time that a bare checkout needs to build them.
 .PHONY: test
 test: build postgres browser ## Run every test, in browsers too
 	@[ -n "$(RACE)" ] || echo "make test: no C compiler, so no race detector"
-	$(GO) test $(RACE) -shuffle=on -timeout 20m $(TESTFLAGS) ./...
+	$(GO) test $(RACE) -vet=off -ldflags='-s -w' -shuffle=on -timeout 20m $(TESTFLAGS) ./...
 
 .PHONY: bench
 bench: assets ## Measure the walls, the pool and the pages; BENCH="--quick" for a short run

@@ -102,6 +102,21 @@ describe("the desk", { concurrency: false }, () => {
     for (const p of [front, other]) await p.context().close();
   });
 
+  test("a page whose scripts come one long after the other is live all the same", async () => {
+    const page = await open(browser, { session: desk });
+    let late = 0;
+    await page.route("**/*.js", async (route) => {
+      const wait = 400 * late++;
+      await new Promise((done) => { setTimeout(done, wait); });
+      await route.continue();
+    });
+    const live = page.waitForRequest(/\/queue\/events/);
+    await page.goto(clinic + "/queue");
+    await live;
+    assert.deepEqual(clean(page), []);
+    await page.context().close();
+  });
+
   test("a refused form keeps what was typed and leads to the field", async () => {
     const page = await open(browser, { session: desk });
     refused(page, 422);

@@ -1,7 +1,8 @@
 // Command assetsbuild copies the third-party files that the pages need out of
 // node_modules into static/vendor, where the binary embeds them, and draws one
 // SVG sprite from the icons that are used. It takes only named files: nothing
-// else of a package reaches a browser. It bundles and rewrites nothing.
+// else of a package reaches a browser. It rewrites nothing, and joins only htmx and
+// its extension.
 package main
 
 import (
@@ -17,10 +18,12 @@ import (
 	"github.com/cloister-health/cloister/internal/web/static"
 )
 
-// copies maps a file of node_modules to its name in static/vendor.
+// copies maps a file of node_modules to its name in static/vendor. Two of one
+// name become one file: htmx looks at the page as soon as it is there, and an
+// extension that came a moment later would find that it had been looked at.
 var copies = [][2]string{
 	{"htmx.org/dist/htmx.min.js", static.HTMX},
-	{"htmx.org/dist/ext/hx-sse.min.js", static.HTMXSSE},
+	{"htmx.org/dist/ext/hx-sse.min.js", static.HTMX},
 	{"@fontsource-variable/noto-sans/files/noto-sans-latin-wght-normal.woff2", static.FontLatin},
 	{"@fontsource-variable/noto-sans/files/noto-sans-latin-ext-wght-normal.woff2", static.FontLatinExt},
 	{"@fontsource-variable/noto-sans-devanagari/files/noto-sans-devanagari-devanagari-wght-normal.woff2", static.FontDevanagari},
@@ -46,15 +49,19 @@ func run(args []string, out io.Writer) error {
 	if _, err := os.Stat(from); errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("%s is missing: run npm ci --ignore-scripts in %s first", from, root)
 	}
+	files := map[string][]byte{}
 	for _, c := range copies {
 		b, err := os.ReadFile(filepath.Join(from, c[0]))
 		if err != nil {
 			return err
 		}
 		if strings.HasSuffix(c[1], ".js") {
-			b = withoutSourceMap(b)
+			b = append(withoutSourceMap(b), ';', '\n')
 		}
-		if err := os.WriteFile(filepath.Join(to, c[1]), b, 0o644); err != nil {
+		files[c[1]] = append(files[c[1]], b...)
+	}
+	for name, b := range files {
+		if err := os.WriteFile(filepath.Join(to, name), b, 0o644); err != nil {
 			return err
 		}
 	}
@@ -65,7 +72,7 @@ func run(args []string, out io.Writer) error {
 	if err := os.WriteFile(filepath.Join(to, static.Icons), sprite, 0o644); err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "%d files and %d icons in %s\n", len(copies)+1, len(static.IconNames()), filepath.Join(to, "vendor"))
+	fmt.Fprintf(out, "%d files and %d icons in %s\n", len(files)+1, len(static.IconNames()), filepath.Join(to, "vendor"))
 	return nil
 }
 

@@ -30,7 +30,6 @@ const (
 	RxJS           = "js/rx.js"
 	Favicon        = "img/favicon.svg"
 	HTMX           = "vendor/htmx.js"
-	HTMXSSE        = "vendor/htmx-sse.js"
 	Icons          = "vendor/icons.svg"
 	FontLatin      = "vendor/noto-sans-latin.woff2"
 	FontLatinExt   = "vendor/noto-sans-latin-ext.woff2"
@@ -38,7 +37,7 @@ const (
 )
 
 // needed are the files without which no page works.
-var needed = []string{CSS, PaperCSS, JS, DraftJS, RxJS, UploadJS, ShareJS, Favicon, HTMX, HTMXSSE, Icons, FontLatin, FontLatinExt, FontDevanagari}
+var needed = []string{CSS, PaperCSS, JS, DraftJS, RxJS, UploadJS, ShareJS, Favicon, HTMX, Icons, FontLatin, FontLatinExt, FontDevanagari}
 
 // ErrMissing says that the third-party files were not built in.
 var ErrMissing = errors.New("static: third-party files are missing from this build: run make assets and build again")

@@ -85,7 +85,7 @@ func TestSizeBudget(t *testing.T) {
 		t.Errorf("stylesheet %d bytes gzipped, budget 20 KB", css)
 	}
 	js := 0
-	for _, n := range []string{JS, HTMX, HTMXSSE} {
+	for _, n := range []string{JS, HTMX} {
 		_, gz, _ := a.Size(n)
 		js += gz
 	}
