@@ -38,3 +38,18 @@ func (r *Renderer) Held(ctx context.Context) (out []string) {
 	}
 	return out
 }
+
+// Queue waits for a place as PDF does.
+func (r *Renderer) Queue(ctx context.Context, owner string) (leave func(), err error) {
+	return r.queue(ctx, owner)
+}
+
+// Standing is how many documents of an owner wait or are drawn.
+func (r *Renderer) Standing(owner string) int {
+	r.queues.Lock()
+	defer r.queues.Unlock()
+	if own := r.lines[owner]; own != nil {
+		return own.users
+	}
+	return 0
+}

@@ -225,21 +225,10 @@ func TestManyAtOnceAndBrowsersReplaced(t *testing.T) {
 // Whoever asks for many documents keeps another waiting for one, not for all.
 func TestNobodyWaitsForAllOfAnothers(t *testing.T) {
 	t.Parallel()
-	r := renderer(t, print.Config{Tabs: 1, Wait: time.Minute, Timeout: time.Minute})
-	begun, gate := make(chan struct{}), make(chan struct{})
-	once := sync.Once{}
-	held := func(owner string) print.Document {
-		d := document(t, `<p>x</p><img src="/wait.svg">`)
-		file := d.File
-		d.For, d.File = owner, func(p string) ([]byte, string, bool) {
-			if p != "/wait.svg" {
-				return file(p)
-			}
-			once.Do(func() { close(begun) })
-			<-gate
-			return []byte(`<svg xmlns="http://www.w3.org/2000/svg"/>`), "image/svg+xml", true
-		}
-		return d
+	r := print.New(print.Config{Tabs: 1, Wait: time.Minute})
+	leave, err := r.Queue(t.Context(), "greedy")
+	if err != nil {
+		t.Fatal(err)
 	}
 	var (
 		all   sync.WaitGroup
@@ -248,26 +237,32 @@ func TestNobodyWaitsForAllOfAnothers(t *testing.T) {
 	)
 	ask := func(owner string) {
 		all.Go(func() {
-			if _, err := r.PDF(t.Context(), held(owner)); err != nil {
+			leave, err := r.Queue(t.Context(), owner)
+			if err != nil {
 				t.Errorf("%s: %v", owner, err)
+				return
 			}
 			mu.Lock()
-			defer mu.Unlock()
 			order = append(order, owner)
+			mu.Unlock()
+			leave()
 		})
+	}
+	standing := func(owner string, n int) {
+		for r.Standing(owner) < n {
+			time.Sleep(time.Millisecond)
+		}
+		time.Sleep(100 * time.Millisecond) // from joining the line to standing in it
 	}
 	for range 6 {
 		ask("greedy")
 	}
-	<-begun
-	time.Sleep(300 * time.Millisecond) // the others stand in line by now
+	standing("greedy", 7)
 	ask("other")
-	time.Sleep(300 * time.Millisecond)
-	close(gate)
+	standing("other", 1)
+	leave()
 	all.Wait()
-	// Two are drawn at a time and two were being drawn: first come, first served
-	// would have made it the last.
-	if at := slices.Index(order, "other"); at > 4 {
+	if at := slices.Index(order, "other"); at > 1 {
 		t.Errorf("the other was number %d of %v", at+1, order)
 	}
 }

@@ -60,7 +60,7 @@ const alike = () => {
   for (const row of document.querySelectorAll("tbody > tr, main ul > li, main ol > li")) {
     const shape = [row, ...row.querySelectorAll("*")].map((el) => `${el.tagName}.${el.getAttribute("class") || ""}`).join(" ");
     seen.set(shape, (seen.get(shape) || 0) + 1);
-    if (seen.get(shape) > 2 && !row.contains(document.activeElement)) { row.style.display = "none"; row.dataset.alike = ""; }
+    if (seen.get(shape) > 2 && !row.hidden && !row.contains(document.activeElement)) { row.hidden = true; row.dataset.alike = ""; }
   }
 };
 
@@ -88,7 +88,7 @@ export async function check(page, themes = ["light", "dark"]) {
   await page.evaluate((was) => {
     document.documentElement.dataset.theme = was;
     document.querySelectorAll(".savebar").forEach((bar) => { bar.style.position = ""; });
-    document.querySelectorAll("[data-alike]").forEach((row) => { row.style.display = ""; delete row.dataset.alike; });
+    document.querySelectorAll("[data-alike]").forEach((row) => { row.hidden = false; delete row.dataset.alike; });
   }, was);
   return wrong;
 }

@@ -35,7 +35,7 @@ const at = async (who) => {
   return page;
 };
 // What a page says while the service is away is what these tests are about.
-const away = (page) => { page.faults = page.faults.filter((f) => !/ERR_|Failed to fetch|network error|NetworkError|htmx:error/.test(f)); };
+const away = (page) => { page.faults = page.faults.filter((f) => !/ERR_|status of 409|Failed to fetch|network error|NetworkError|htmx:error/.test(f)); };
 const faults = (...pages) => pages.flatMap((p) => p.faults);
 const unsent = (page) => page.locator("#unsent");
 

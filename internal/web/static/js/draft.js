@@ -67,7 +67,8 @@
   const save = async () => {
     clearTimeout(timer);
     const text = typed();
-    if (text === kept || told || leaving) return; // what is being sent needs no draft
+    // What is being sent needs no draft.
+    if (text === kept || told || leaving || form.getAttribute("aria-busy") === "true") return;
     if (running) { again = true; return; }
     running = true;
     if (bar.hidden) state.textContent = form.dataset.saving;
