@@ -74,6 +74,11 @@ const verified = async (page) => {
 // building puts the medicines of a template and one of the list on the sheet.
 const building = async (page) => {
   await inside(page);
+  // What an earlier picture left in the draft goes first.
+  for (let left = await page.locator("[data-rx-row]").count(); left > 0; left--) {
+    await page.locator("[data-rx-row] button", { hasText: "Remove" }).last().click();
+    await page.waitForFunction((n) => document.querySelectorAll("[data-rx-row]").length === n, left - 1);
+  }
   for (const typed of ["/urti", "amlo"]) {
     const rows = await page.locator("[data-rx-row]").count();
     await page.locator("#cons-medicine").pressSequentially(typed);
