@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/base64"
+	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/cloister-health/cloister/internal/demo"
@@ -37,12 +39,28 @@ func inBrowser(t *testing.T, scripts ...string) {
 		"DATABASE_URL=" + db.Admin, "CLOISTER_MASTER_KEY=" + base64.StdEncoding.EncodeToString(testkit.MasterKey), "CLOISTER_STATE_DIR=" + t.TempDir(),
 		"PORT=0", "CLOISTER_POOL_CONNECTIONS=8", "CLOISTER_TRUSTED_PROXIES=127.0.0.0/8",
 	}, "demo")
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("what the service said:\n%s", p.errs.String())
-		}
-	})
+	t.Cleanup(func() { complaints(t, p.errs.String()) })
 	base := p.out.await(t, `Cloister is ready: (\S+)`)
 	browser.Run(t, []string{"CLOISTER_URL=" + base, "CLOISTER_PASSWORD=" + demo.Password, "CLOISTER_OPERATOR=" + demo.OperatorEmail}, scripts...)
 	p.end(t)
+}
+
+// complaints shows, after a failure, what the service said of itself: not the
+// requests that it answered well.
+func complaints(t *testing.T, log string) {
+	t.Helper()
+	if !t.Failed() {
+		return
+	}
+	var told []string
+	for line := range strings.Lines(log) {
+		var said struct {
+			Level  string
+			Status int
+		}
+		if err := json.Unmarshal([]byte(line), &said); err != nil || said.Level != "info" || said.Status >= 500 {
+			told = append(told, line)
+		}
+	}
+	t.Logf("what the service complained of:\n%s", strings.Join(told[max(0, len(told)-20):], ""))
 }

@@ -75,9 +75,7 @@ func TestMorning(t *testing.T) {
 	}
 	t.Cleanup(func() {
 		_ = m.kill() // an earlier failure may have left none to kill
-		if t.Failed() {
-			t.Logf("what the service said:\n%s", m.said.String())
-		}
+		complaints(t, m.said.String())
 	})
 	control := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		do := map[string]func() error{"/kill": m.kill, "/start": m.start}[r.URL.Path]
