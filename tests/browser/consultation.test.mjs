@@ -34,6 +34,7 @@ const begin = async (visit, options = {}) => {
   if (await start.count()) {
     await start.click();
     await page.waitForSelector("#cons-complaint");
+    await page.waitForLoadState();
   }
   return page;
 };
@@ -123,6 +124,24 @@ describe("a consultation", { concurrency: false }, () => {
     assert.match(await fresh.textContent("[data-draft-state]"), /Draft saved \d\d:\d\d:\d\d/);
     assert.deepEqual(faults(fresh), []);
     await fresh.context().close();
+  });
+
+  test("what is typed before the scripts have come is kept as well", async () => {
+    const visit = await arrive(`Lalita ${family}`);
+    await (await begin(visit)).context().close();
+    const page = await open(browser, { session: doctor });
+    let come;
+    const wait = new Promise((done) => { come = done; });
+    await page.route("**/*.js", async (route) => { await wait; await route.continue(); });
+    await page.goto(visit + "/consultation", { waitUntil: "commit" });
+    await page.fill("#cons-complaint", "Giddiness");
+    const saved = page.waitForResponse((r) => r.url().endsWith("/draft"));
+    come();
+    assert.equal((await saved).status(), 200);
+    const fresh = await begin(visit);
+    assert.equal(await fresh.inputValue("#cons-complaint"), "Giddiness");
+    assert.deepEqual(faults(page, fresh), []);
+    for (const p of [page, fresh]) await p.context().close();
   });
 
   test("the second of two windows is told and shown both", async () => {

@@ -55,6 +55,7 @@ const enter = async (page, name) => {
   await row.locator(".badge", { hasText: /Called|बोलावले|बुलाया/ }).waitFor();
   await row.locator("form[action$='/consultation/begin'] button").click();
   await page.waitForSelector("#cons-complaint");
+  await page.waitForLoadState();
 };
 
 // prescribe writes the complaint and a medicine, finishes, and prints.

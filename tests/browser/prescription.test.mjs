@@ -32,6 +32,7 @@ const begin = async (visit, options = {}) => {
   await page.goto(visit + "/consultation");
   await page.locator("form[action$='/consultation/begin'] button").click();
   await page.waitForSelector("#cons-complaint");
+  await page.waitForLoadState();
   const kept = page.waitForResponse((r) => r.url().endsWith("/draft"));
   await page.fill("#cons-complaint", "Fever since three days");
   await page.focus("#cons-findings");
@@ -156,6 +157,7 @@ describe("prescribing", { concurrency: false }, () => {
     await page.locator(".rx-warning", { hasText: "penicillin" }).waitFor();
     await page.click("[data-submit]");
     await page.waitForSelector(".error-summary");
+    await page.waitForLoadState();
     assert.match(await page.textContent(".error-summary"), /Give a reason/);
     await page.click(".error-summary a");
     assert.equal(await active(page), "cons-rx-0-reason");
@@ -164,6 +166,7 @@ describe("prescribing", { concurrency: false }, () => {
     await page.waitForURL(/\/print\?now=1$/);
     const number = (await page.textContent("h1")).match(/RX-\d+-\d+/)[0];
     await page.click("a[href$='/correct']");
+    await page.waitForURL(/\/correct$/);
     await page.fill("#cons-reason", "Allergy after all");
     await page.locator("[data-rx-row] button", { hasText: "Remove" }).click();
     await rows(page).first().waitFor({ state: "detached" });

@@ -47,12 +47,16 @@
   const version = $("[name=draft]", form), once = $("[name=_once]", form), state = $("[data-draft-state]", form), bar = $("[data-unsaved]", form);
   const retry = $("[data-retry]", form), signIn = $("[data-sign-in]", form), compare = $("[data-compare]", form);
   // What is compared is what is typed: neither the form's key nor its version.
-  const typed = () => {
-    const data = new FormData(form);
+  const typed = (of = form) => {
+    const data = new FormData(of);
     data.delete("_once"); data.delete("draft"); data.delete("diagnosis_id");
     return new URLSearchParams(data).toString();
   };
-  let kept = typed(), since = form.dataset.since, timer, running = false, again = false, told = false, leaving = false;
+  // What the server wrote, and not what stands there: on a slow line somebody may
+  // have typed before this script came.
+  const written = form.cloneNode(true);
+  written.reset();
+  let kept = typed(written), since = form.dataset.since, timer, running = false, again = false, told = false, leaving = false;
 
   const clear = () => { bar.hidden = true; told = false; };
   const warn = (text, { ended = false, other = false } = {}) => {
@@ -91,6 +95,7 @@
     if (again) { again = false; save(); }
   };
   const soon = () => { if (!bar.hidden) return; clearTimeout(timer); timer = setTimeout(save, 2000); };
+  if (typed() !== kept) soon();
   form.addEventListener("input", soon);
   form.addEventListener("change", soon);
   form.addEventListener("focusout", (e) => { if (!e.target.matches("[role=combobox]")) save(); });
