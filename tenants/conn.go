@@ -262,7 +262,7 @@ func (c *conn) next() (owed, *pgconn.ResultReader, error) {
 	late := c.prior > 0
 	res, err := c.pl.GetResults()
 	if err != nil {
-		if late {
+		if late && !gone(err) {
 			c.soil("late failure")
 			return o, nil, errDirty
 		}
@@ -304,6 +304,12 @@ func (c *conn) next() (owed, *pgconn.ResultReader, error) {
 		return o, nil, fmt.Errorf("tenants: the server owes an answer and has none (%d)", o.kind)
 	}
 	return o, nil, nil
+}
+
+// gone tells the end of a connection from an answer of the server's.
+func gone(err error) bool {
+	var pe *pgconn.PgError
+	return !errors.As(err, &pe) || pe.Severity == "FATAL" || pe.Severity == "PANIC"
 }
 
 func (c *conn) pop() {
@@ -385,13 +391,8 @@ func (c *conn) forget(clinic uuid.UUID) []*stmt {
 // rest up to the next sync is skipped: what was to be parsed isn't, and what
 // was to be closed is still open.
 func (c *conn) failed(err error) error {
-	var pe *pgconn.PgError
-	if !errors.As(err, &pe) {
+	if gone(err) {
 		c.kill("read")
-		return err
-	}
-	if pe.Severity == "FATAL" || pe.Severity == "PANIC" {
-		c.kill("fatal")
 		return err
 	}
 	for c.head < len(c.owed) {

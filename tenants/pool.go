@@ -360,10 +360,21 @@ func (p *pool) dequeue(w *waiter) {
 	p.meter.waiting.Set(float64(p.waiting))
 }
 
-// connected makes the slot's connection where there is none.
+// connected makes the slot's connection where there is none, or one that ended
+// while it was idle.
 func (p *pool) connected(ctx context.Context, s *slot) (*slot, error) {
-	if s.c != nil {
+	if s.c != nil && s.c.alive() {
 		return s, nil
+	}
+	return p.renew(ctx, s)
+}
+
+// renew gives the slot a new connection.
+func (p *pool) renew(ctx context.Context, s *slot) (*slot, error) {
+	if s.c != nil {
+		s.c.close()
+		s.c = nil
+		p.meter.retired.WithLabelValues("broken").Inc()
 	}
 	c, err := p.dial(ctx)
 	if err != nil {

@@ -103,8 +103,9 @@ func (db *DB) platformTx(ctx context.Context, write bool, fn func(ctx context.Co
 // run gives fn a transaction, and once more when the first failed in a way that
 // a second try may mend.
 func (db *DB) run(ctx context.Context, e *entry, write bool, fn func(*txn) error) error {
+	var since time.Time // of no older connection is a second try
 	for try := 1; ; try++ {
-		why, err := db.once(ctx, e, write, fn)
+		why, err := db.once(ctx, e, write, since, fn)
 		if err == nil {
 			return nil
 		}
@@ -115,6 +116,9 @@ func (db *DB) run(ctx context.Context, e *entry, write bool, fn func(*txn) error
 			return exhausted(err)
 		}
 		db.meter.retries.WithLabelValues(why).Inc()
+		if why == lost { // where one connection was cut, those beside it were
+			since = time.Now()
+		}
 	}
 }
 
@@ -132,7 +136,7 @@ func unwritable(err error) error {
 // its own a code that says so.
 func exhausted(err error) error {
 	var pe *pgconn.PgError
-	if errors.As(err, &pe) {
+	if errors.As(err, &pe) && !apperr.Is(err, apperr.Unavailable) {
 		switch pe.Code {
 		case "40001", "40P01":
 			return apperr.Wrap(apperr.Conflict, "error.conflict", "Somebody else changed this at the same time; try again", err)
@@ -144,8 +148,11 @@ func exhausted(err error) error {
 
 // once runs the transaction one time. why names the reason when it is worth
 // another try.
-func (db *DB) once(ctx context.Context, e *entry, write bool, fn func(*txn) error) (why string, err error) {
+func (db *DB) once(ctx context.Context, e *entry, write bool, since time.Time, fn func(*txn) error) (why string, err error) {
 	s, err := db.pool.acquire(ctx, e.key)
+	if err == nil && s.c.born.Before(since) {
+		s, err = db.pool.renew(ctx, s)
+	}
 	if err != nil {
 		return "", err
 	}
@@ -169,8 +176,20 @@ func (db *DB) once(ctx context.Context, e *entry, write bool, fn func(*txn) erro
 	returned = true
 	if err != nil {
 		why = t.reason(err)
+		err = t.cut(err)
 	}
 	return why, err
+}
+
+// cut says of a failure that came with the end of the connection that it is the
+// service that can't answer now. An error that a person can read already, and
+// one of a caller who left, stay as they are.
+func (t *txn) cut(err error) error {
+	var known *apperr.Error
+	if t.c.alive() || t.ctx.Err() != nil || errors.As(err, &known) {
+		return err
+	}
+	return apperr.Wrap(apperr.Unavailable, "error.unavailable", "The service is busy; try again in a moment", err)
 }
 
 // handBack returns a connection; one that isn't clean is told of and ends.
@@ -254,6 +273,9 @@ func (t *txn) fail(err error) error {
 	return err
 }
 
+// lost is the reason of a second try after a connection that broke.
+const lost = "lost"
+
 // reason tells whether another try may mend the failure, and of what.
 func (t *txn) reason(err error) string {
 	var pe *pgconn.PgError
@@ -274,7 +296,7 @@ func (t *txn) reason(err error) string {
 	}
 	// A connection that broke before COMMIT was sent has changed nothing.
 	if t.err != nil && errors.Is(err, t.err) && !t.c.alive() && !t.ended {
-		return "lost"
+		return lost
 	}
 	return ""
 }
@@ -310,6 +332,7 @@ func (t *txn) commit() error {
 		c.residue()
 	}
 	if err := c.send(); err != nil {
+		t.ended = !pgconn.SafeToRetry(err) // not a byte went out, so no COMMIT did
 		return t.fail(err)
 	}
 	err := c.settleTo(replySync)
