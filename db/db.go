@@ -7,7 +7,11 @@ package db
 
 import (
 	"embed"
+	"fmt"
 	"io/fs"
+	"slices"
+	"strconv"
+	"strings"
 )
 
 //go:embed server/*.sql
@@ -54,6 +58,36 @@ func Platform() fs.FS { return sub(platform, "platform") }
 
 // Tenant holds the migrations of a clinic's schema.
 func Tenant() fs.FS { return sub(tenant, "tenant") }
+
+// TenantVersions are the versions that the migrations of a clinic's schema lead
+// to, ascending.
+func TenantVersions() []int64 {
+	v, err := Versions(tenant)
+	if err != nil {
+		panic(err) // the files are compiled in
+	}
+	return v
+}
+
+// Versions reads a folder's versions from its files' names, which begin with
+// them, ascending.
+func Versions(files fs.FS) ([]int64, error) {
+	var all []int64
+	err := fs.WalkDir(files, ".", func(_ string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() || !strings.HasSuffix(e.Name(), ".sql") {
+			return err
+		}
+		number, _, _ := strings.Cut(e.Name(), "_")
+		v, err := strconv.ParseInt(number, 10, 64)
+		if err != nil || v < 1 {
+			return fmt.Errorf("migration %s: its name does not begin with a version", e.Name())
+		}
+		all = append(all, v)
+		return nil
+	})
+	slices.Sort(all)
+	return all, err
+}
 
 func text(name string) string {
 	b, err := server.ReadFile(name)

@@ -22,11 +22,12 @@ const (
 	Active
 	Suspended
 	Expired
-	Moved // the slug is an old one; the clinic's Slug is where it went
+	Moved     // the slug is an old one; the clinic's Slug is where it went
+	Migrating // the clinic's schema is at a version that this program can't serve
 )
 
 func (o Outcome) String() string {
-	return [...]string{"unknown", "active", "suspended", "expired", "moved"}[o]
+	return [...]string{"unknown", "active", "suspended", "expired", "moved", "migrating"}[o]
 }
 
 // Resolve finds the clinic of a slug. The clinic is nil for Unknown; an error
@@ -149,6 +150,9 @@ func (n *names) ask(ctx context.Context, slug string) (*Clinic, Outcome, error) 
 	if r.Moved {
 		return c, Moved, nil
 	}
+	if !n.db.serves(r.Version, r.VersionBefore) {
+		return c, Migrating, nil
+	}
 	switch c.Status {
 	case StatusTrial, StatusActive, StatusPastDue:
 		return c, Active, nil
@@ -158,4 +162,17 @@ func (n *names) ask(ctx context.Context, slug string) (*Clinic, Outcome, error) 
 		return c, Expired, nil
 	}
 	return nil, Unknown, nil
+}
+
+// serves reports whether this program works on a schema of a version: its own,
+// the one before it and the one after it, since changes are made in steps that
+// both sides bear. before is the version that the schema had before its last
+// migration: one that is known is the mark of a schema ahead by one.
+func (db *DB) serves(version, before int64) bool {
+	known := db.conf.Versions
+	if len(known) == 0 {
+		return true
+	}
+	oldest, newest := known[max(0, len(known)-2)], known[len(known)-1]
+	return version >= oldest && (version <= newest || before <= newest)
 }

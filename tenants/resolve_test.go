@@ -76,6 +76,34 @@ func TestResolveTellsTheOutcomesApart(t *testing.T) {
 	}
 }
 
+func TestASchemaIsServedOneVersionToEitherSide(t *testing.T) {
+	t.Parallel()
+	w := open(t, func(c *tenants.Config) { c.Versions = []int64{3, 5, 8} })
+	all, stop := w.Subscribe(uuid.Nil)
+	defer stop()
+	w.exec(t, `alter table platform.schemas disable trigger user; alter table platform.schemas enable trigger tell; delete from platform.migrations`)
+	for _, at := range []struct {
+		applied []int64
+		want    tenants.Outcome
+	}{
+		{[]int64{1, 3}, tenants.Migrating},
+		{[]int64{1, 3, 5}, tenants.Active},
+		{[]int64{1, 3, 5, 8}, tenants.Active},
+		{[]int64{1, 3, 5, 8, 13}, tenants.Active},
+		{[]int64{1, 3, 5, 8, 13, 21}, tenants.Migrating},
+	} {
+		w.exec(t, `delete from platform.migrations where clinic_id = $1`, testkit.Alpha.ID)
+		w.exec(t, `insert into platform.migrations (clinic_id, version) select $1, v from unnest($2::bigint[]) v`, testkit.Alpha.ID, at.applied)
+		w.exec(t, `update platform.schemas set version = $2 where clinic_id = $1`, testkit.Alpha.ID, at.applied[len(at.applied)-1])
+		if e := next(t, all); e.Clinic != testkit.Alpha.ID || e.Topic != "clinic" {
+			t.Errorf("heard %+v", e)
+		}
+		if c, got, err := w.Resolve(t.Context(), "alpha"); err != nil || got != at.want || c == nil {
+			t.Errorf("%v: %v, %v", at.applied, got, err)
+		}
+	}
+}
+
 func TestEventsReachTheirClinicWhenTheTransactionIsDone(t *testing.T) {
 	t.Parallel()
 	w := open(t)

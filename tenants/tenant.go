@@ -69,6 +69,7 @@ type Config struct {
 	Log      *logrus.Logger        // nil: logrus' standard logger
 	Now      func() time.Time      // nil: time.Now
 	Dial     pgconn.DialFunc       // nil: the driver's
+	Versions []int64               // of a clinic's schema that this program knows, ascending; nil: any is served
 }
 
 // PoolConfig bounds the pool. Zero values stand for the defaults named here.

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
 
+	"github.com/cloister-health/cloister/db"
 	"github.com/cloister-health/cloister/internal/access"
 	"github.com/cloister-health/cloister/internal/appointment"
 	"github.com/cloister-health/cloister/internal/clinic"
@@ -60,7 +61,7 @@ func newApp(ctx context.Context, c config, h *health, metrics prometheus.Registe
 			a.close(ctx)
 		}
 	}()
-	if a.db, err = tenants.Open(ctx, tenants.Config{DSN: dsn, ScopeKey: m.ScopeKey(), KeyID: keys.KeyID, Metrics: metrics, Log: log,
+	if a.db, err = tenants.Open(ctx, tenants.Config{DSN: dsn, ScopeKey: m.ScopeKey(), KeyID: keys.KeyID, Versions: db.TenantVersions(), Metrics: metrics, Log: log,
 		Pool: tenants.PoolConfig{MaxConns: c.PoolConns, QueueLimit: c.PoolQueue, Plain: c.PoolPlain, StatementTimeout: c.StatementTimeout}}); err != nil {
 		return nil, reachable(ctx, dsn, err)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
 
+	"github.com/cloister-health/cloister/db"
 	"github.com/cloister-health/cloister/internal/apperr"
 	"github.com/cloister-health/cloister/internal/keys"
 	"github.com/cloister-health/cloister/internal/legacy"
@@ -164,12 +165,13 @@ func openTenants(ctx context.Context, c config, m *keys.Master, log *logrus.Logg
 	if err != nil {
 		return nil, err
 	}
-	db, err := tenants.Open(ctx, tenants.Config{DSN: dsn, ScopeKey: m.ScopeKey(), KeyID: keys.KeyID, Log: log, Pool: tenants.PoolConfig{MaxConns: 2}})
+	all, err := tenants.Open(ctx, tenants.Config{DSN: dsn, ScopeKey: m.ScopeKey(), KeyID: keys.KeyID, Versions: db.TenantVersions(), Log: log,
+		Pool: tenants.PoolConfig{MaxConns: 2}})
 	if err != nil && ctx.Err() == nil {
 		log.WithError(err).Debug("the database can't be reached")
 		return nil, &pg.ConnectError{Where: pg.Describe(dsn), Reason: "it can't be reached or refuses the login", Cause: err}
 	}
-	return db, err
+	return all, err
 }
 
 // target finds the clinic of a slug. Errors: Invalid, which names --clinic.

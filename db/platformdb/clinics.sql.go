@@ -67,24 +67,27 @@ func (q *Queries) ListClinics(ctx context.Context) ([]ListClinicsRow, error) {
 const resolveClinic = `-- name: ResolveClinic :one
 select r.id::uuid as id, r.slug::text as slug, r.schema_name::text as schema_name, r.name::text as name, r.local_name::text as local_name,
        r.status::text as status, r.status_reason::text as status_reason, r.zone::text as zone, r.language::text as language,
-       r.brand_color::text as brand_color, r.has_logo::boolean as has_logo, r.logo_hash::text as logo_hash, r.moved::boolean as moved
+       r.brand_color::text as brand_color, r.has_logo::boolean as has_logo, r.logo_hash::text as logo_hash, r.moved::boolean as moved,
+       r.version::bigint as version, r.version_before::bigint as version_before
 from platform.resolve_clinic($1::text) r
 `
 
 type ResolveClinicRow struct {
-	ID           uuid.UUID
-	Slug         string
-	SchemaName   string
-	Name         string
-	LocalName    string
-	Status       string
-	StatusReason string
-	Zone         string
-	Language     string
-	BrandColor   string
-	HasLogo      bool
-	LogoHash     string
-	Moved        bool
+	ID            uuid.UUID
+	Slug          string
+	SchemaName    string
+	Name          string
+	LocalName     string
+	Status        string
+	StatusReason  string
+	Zone          string
+	Language      string
+	BrandColor    string
+	HasLogo       bool
+	LogoHash      string
+	Moved         bool
+	Version       int64
+	VersionBefore int64
 }
 
 func (q *Queries) ResolveClinic(ctx context.Context, wanted string) (ResolveClinicRow, error) {
@@ -104,6 +107,8 @@ func (q *Queries) ResolveClinic(ctx context.Context, wanted string) (ResolveClin
 		&i.HasLogo,
 		&i.LogoHash,
 		&i.Moved,
+		&i.Version,
+		&i.VersionBefore,
 	)
 	return i, err
 }

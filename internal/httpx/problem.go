@@ -45,6 +45,7 @@ var (
 	errSignIn      = apperr.New(apperr.Unauthenticated, "error.sign_in", "Sign in first")
 	errThrottled   = apperr.New(apperr.Throttled, "error.throttled", "Too many tries. Wait a little and try again")
 	errUnavailable = apperr.New(apperr.Unavailable, "error.unavailable", "The service is busy. Try again in a moment")
+	errMigrating   = apperr.New(apperr.Unavailable, "error.migrating", "This clinic is being updated. Try again in a moment")
 	errInternal    = apperr.New(apperr.Internal, "error.internal", "Something went wrong on our side")
 	errTooLarge    = apperr.New(apperr.Invalid, "error.too_large", "What was sent is too large")
 	errOrigin      = apperr.New(apperr.Forbidden, "error.origin", "This form was sent from another site. Open the page here and try again")
@@ -116,7 +117,12 @@ func (rt *Router) fail(w http.ResponseWriter, r *http.Request, err error) {
 	rt.show(w, r, p)
 }
 
-const retryAfter = 5 // seconds
+// In seconds. A clinic's own migration takes less than a second; what makes it
+// wait is that the others go before it.
+const (
+	retryAfter     = 5
+	retryMigrating = 15
+)
 
 // show draws the problem; when even that fails, a plain sentence must do.
 func (rt *Router) show(w http.ResponseWriter, r *http.Request, p Problem) {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -187,6 +188,10 @@ func (rt *Router) admit(w http.ResponseWriter, r *http.Request, row *Route, info
 	switch outcome {
 	case tenants.Unknown:
 		return nil, errNotFound
+	case tenants.Migrating:
+		info.Clinic = c // for its language; nothing of it may be read
+		w.Header().Set("Retry-After", strconv.Itoa(retryMigrating))
+		return nil, errMigrating
 	case tenants.Moved:
 		to := *r.URL
 		to.Path = "/clinic/" + c.Slug + strings.TrimPrefix(r.URL.Path, "/clinic/"+slug)

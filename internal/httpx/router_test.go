@@ -38,6 +38,8 @@ func clinics(_ context.Context, slug string) (*tenants.Clinic, tenants.Outcome, 
 	case "old":
 		c.Slug = "north"
 		return c, tenants.Moved, nil
+	case "migrating":
+		return c, tenants.Migrating, nil
 	case "broken":
 		return nil, tenants.Unknown, errors.New("dial tcp 10.0.0.1: secret dsn")
 	}
@@ -236,6 +238,18 @@ func TestForgedPostIsRefused(t *testing.T) {
 	})
 	if got.Code != 403 {
 		t.Errorf("foreign origin: %d", got.Code)
+	}
+}
+
+func TestAClinicBetweenVersionsIsNotAskedAnything(t *testing.T) {
+	asked := false
+	w := newWorld(t, func(o *Options) {
+		o.Session = func(http.ResponseWriter, *http.Request, *tenants.Clinic) (*Who, error) { asked = true; return nil, nil }
+	})
+	for _, path := range []string{"/login", "/queue", "/account"} {
+		if got := w.do("GET", "/clinic/migrating"+path, "receptionist"); got.Code != 503 || got.Header().Get("Retry-After") != "15" || asked {
+			t.Errorf("%s: %d, Retry-After %q, asked for a session: %v", path, got.Code, got.Header().Get("Retry-After"), asked)
+		}
 	}
 }
 

@@ -37,6 +37,9 @@ func (s *Service) WatchWall(clinic *tenants.Clinic) (<-chan Change, func()) {
 	go func() {
 		defer close(out)
 		for e := range events {
+			if e.Topic == "clinic" {
+				return // suspended, or at another version of its schema: whoever watches is let in anew
+			}
 			c, ours := changeOf(e)
 			if !ours {
 				continue

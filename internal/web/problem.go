@@ -82,6 +82,23 @@ func (f *Faces) Problem(w http.ResponseWriter, r *http.Request, p httpx.Problem)
 		if who := f.rolesWith(l, p.Capability); who != "" {
 			v.Text = l.T("problem.forbidden_text", "Who", who)
 		}
+	case apperr.Unavailable:
+		if p.Err.Key == "error.migrating" {
+			v.Text, v.Home = l.T("problem.migrating_text"), r.URL.RequestURI()
+			if r.Method != http.MethodGet {
+				v.Home = "/"
+			}
+			v.Retry = r.Method == http.MethodGet
+		}
+		// A display asks by itself: nobody is there to close a dialog, or to ask again.
+		if info := httpx.From(r.Context()); info.Route != nil && strings.Contains(info.Route.Path, "/display/") {
+			if p.Fragment {
+				w.Header().Set("HX-Reswap", "none")
+				w.WriteHeader(p.Status)
+				return nil
+			}
+			w.Header().Set("Refresh", w.Header().Get("Retry-After"))
+		}
 	case apperr.Internal:
 		v.Text = l.T("problem.internal_text", "ID", p.RequestID)
 	case apperr.Unauthenticated:

@@ -1,7 +1,8 @@
 -- name: ResolveClinic :one
 select r.id::uuid as id, r.slug::text as slug, r.schema_name::text as schema_name, r.name::text as name, r.local_name::text as local_name,
        r.status::text as status, r.status_reason::text as status_reason, r.zone::text as zone, r.language::text as language,
-       r.brand_color::text as brand_color, r.has_logo::boolean as has_logo, r.logo_hash::text as logo_hash, r.moved::boolean as moved
+       r.brand_color::text as brand_color, r.has_logo::boolean as has_logo, r.logo_hash::text as logo_hash, r.moved::boolean as moved,
+       r.version::bigint as version, r.version_before::bigint as version_before
 from platform.resolve_clinic(@wanted::text) r;
 
 -- name: ListClinics :many
