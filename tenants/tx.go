@@ -67,6 +67,9 @@ func (db *DB) clinicTx(ctx context.Context, write bool, fn func(ctx context.Cont
 	if !ok {
 		return closed("the context has no scope")
 	}
+	if j, ok := ctx.Value(joinedKey{}).(*joined); ok {
+		return j.run(ctx, db, s, write, fn)
+	}
 	e, err := db.enter(s)
 	if err != nil {
 		return err

@@ -31,6 +31,12 @@ func NewService(db *tenants.DB, ring *keys.Ring) *Service {
 
 func (s *Service) allow(ctx context.Context, c access.Capability) error { return s.db.Allow(ctx, c) }
 
+// Joined runs fn so that what is read in it, by whichever service, is read in one
+// transaction: see tenants.Joined.
+func (s *Service) Joined(ctx context.Context, fn func(ctx context.Context) error) error {
+	return tenants.Refused(tenants.Joined(ctx, s.db, fn))
+}
+
 // Today is the clinic's day.
 func Today(tx *tenants.Tx) time.Time { return DayIn(tx.Now, tx.Clinic.Zone) }
 

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"net/http"
 	"strconv"
 	"time"
@@ -151,36 +152,48 @@ func (s *Site) patient(w http.ResponseWriter, r *http.Request) error {
 // that is open; a patient has one a doctor at most.
 const openVisits = 8
 
-// showPatient draws the record. shown is the identity number when it was just
-// revealed, errs what was wrong with a photo.
+// showPatient draws the record, read in one transaction. shown is the identity
+// number when it was just revealed, errs what was wrong with a photo.
 func (s *Site) showPatient(w http.ResponseWriter, r *http.Request, status int, shown string, errs ui.Errors) error {
 	id, err := pathID(r, "id")
 	if err != nil {
 		return err
 	}
-	c, err := s.Visits.Chart(r.Context(), id, openVisits)
+	var p page.PatientPage
+	err = s.Patients.Joined(r.Context(), func(ctx context.Context) (err error) {
+		p, err = s.patientPage(r.WithContext(ctx), id, shown, errs)
+		return err
+	})
 	if err != nil {
 		return err
 	}
+	return s.show(w, r, status, page.PatientRecord(p))
+}
+
+func (s *Site) patientPage(r *http.Request, id uuid.UUID, shown string, errs ui.Errors) (p page.PatientPage, err error) {
+	c, err := s.Visits.Chart(r.Context(), id, openVisits)
+	if err != nil {
+		return p, err
+	}
 	l, at, info, rec := s.words(r), base(r), httpx.From(r.Context()), c.Record
-	p := page.PatientPage{Shell: s.shell(r, "/patients", rec.Name.Reveal(), ui.Crumb{Label: l.T("nav.patients"), Href: at.At("/patients")}), Base: at, ID: id.String(), Banner: s.banner(r, rec)}
+	p = page.PatientPage{Shell: s.shell(r, "/patients", rec.Name.Reveal(), ui.Crumb{Label: l.T("nav.patients"), Href: at.At("/patients")}), Base: at, ID: id.String(), Banner: s.banner(r, rec)}
 	merged := rec.MergedInto != uuid.Nil
 	p.CheckIn, p.Edit, p.Merge = info.Can(access.CheckIn) && !merged, info.Can(access.PatientClinical) && !merged, info.Can(access.PatientMerge)
 	s.patientFacts(r, &p, rec, shown)
 	p.Open = s.openToday(r, c)
 	past, running, err := s.past(r, id, uuid.Nil)
 	if err != nil {
-		return err
+		return p, err
 	}
 	p.Past, p.Takes, p.Banner.Takes = past, taken(l, at, running), takesLine(l, running)
 	if err := s.dueAgain(r, &p, rec); err != nil {
-		return err
+		return p, err
 	}
 	if info.Can(access.DocumentView) {
 		p.Files, p.AddFile = at.Patient(id.String())+"/documents", info.Can(access.DocumentAdd) && !merged
 	}
 	if err := s.bookedVisits(r, &p, rec); err != nil {
-		return err
+		return p, err
 	}
 	if merged {
 		p.Notices = append(p.Notices, ui.Notice{Kind: "wait", Text: l.T("patient.merged")})
@@ -197,10 +210,10 @@ func (s *Site) showPatient(w http.ResponseWriter, r *http.Request, status int, s
 	}
 	if info.Can(access.TrailView) {
 		if err := s.lastLooks(r, &p, id); err != nil {
-			return err
+			return p, err
 		}
 	}
-	return s.show(w, r, status, page.PatientRecord(p))
+	return p, nil
 }
 
 func (s *Site) patientFacts(r *http.Request, p *page.PatientPage, rec patient.Record, shown string) {

@@ -33,6 +33,12 @@ export async function open(browser, { size = "wide", script = true, scheme = "li
   context.setDefaultTimeout(30000); // other packages are tested meanwhile, on the same cores
   const page = await context.newPage();
   page.faults = [];
+  if (!script) {
+    // Each press of a button leads to a page: what is asked next is asked of the
+    // whole of it.
+    const click = page.click.bind(page);
+    page.click = async (...what) => { await click(...what); await page.waitForLoadState(); };
+  }
   if (script) {
     await page.exposeFunction("cloisterViolation", (what) => page.faults.push("policy: " + what));
     await page.addInitScript(() => document.addEventListener("securitypolicyviolation", (e) => window.cloisterViolation(e.violatedDirective + " " + e.blockedURI + " " + e.sample)));

@@ -216,7 +216,7 @@ describe("a consultation", { concurrency: false }, () => {
     assert.match(await page.textContent(".dx"), /I10\s+Essential \(primary\) hypertension/);
     await page.fill("#cons-diagnosis", "Tired");
     await page.click("[data-save]");
-    await page.locator(".dx button").last().click();
+    await page.click(".dx button >> nth=-1");
     assert.equal(await page.locator(".dx").count(), 1);
     assert.match(await page.textContent("[data-draft-state]"), /Draft saved/);
     await page.click("[data-submit]");

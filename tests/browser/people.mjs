@@ -30,9 +30,13 @@ export async function fillSignIn(page, user) {
 // when the tests run again on the same data.
 export const family = "Test" + [...String(Date.now())].map((d) => "abcdefghij"[d]).join("");
 
-// phones that nobody else in the demo has.
-let next = 0;
-export const phone = () => `90001${String(Date.now() % 100).padStart(2, "0")}${String(next++).padStart(3, "0")}`;
+// phones that nobody else in the demo has: the moment's milliseconds, of which no
+// two are alike.
+let last = 0;
+export const phone = () => {
+  last = Math.max(last + 1, Date.now() % 1e8);
+  return "90" + String(last).padStart(8, "0");
+};
 
 // screenLink is the secret link of the demo's screen.
 export async function screenLink(browser, session, at = clinic) {

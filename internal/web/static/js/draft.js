@@ -92,8 +92,25 @@
       else warn(form.dataset[answer.status === 401 ? "ended" : "failed"], { ended: answer.status === 401 });
     } catch { warn(form.dataset.failed); }
     running = false;
-    if (again) { again = false; save(); }
+    if (finishing !== null) finish();
+    else if (again) { again = false; save(); }
   };
+  // What is finished waits a moment for the draft that is on its way: the other
+  // way round the draft would come to a consultation that is over.
+  let finishing = null, patience;
+  const finish = () => {
+    const by = finishing;
+    clearTimeout(patience);
+    finishing = null; again = false;
+    form.requestSubmit(by || undefined);
+  };
+  addEventListener("submit", (e) => {
+    if (e.target !== form || !running) return;
+    e.preventDefault();
+    e.stopImmediatePropagation();
+    if (finishing === null) patience = setTimeout(() => { running = false; finish(); }, 3000);
+    finishing = e.submitter || false;
+  }, true);
   const soon = () => { if (!bar.hidden) return; clearTimeout(timer); timer = setTimeout(save, 2000); };
   if (typed() !== kept) soon();
   form.addEventListener("input", soon);
