@@ -81,7 +81,12 @@ func TestAppointmentsWithoutScript(t *testing.T) {
 	want(t, s.send("POST", "/appointments/new", access.Receptionist, form, false), 200, []string{"Write the date", `value="31/02/2031"`})
 	form = asha(at, day)
 	form.Del("patient_id")
-	form.Set("patient", "asha kulkarni")
+	// Somebody of a name that is like hers is found as well, and is not meant.
+	if w := s.send("POST", "/register", access.Receptionist, newcomer("Asha Kulkarnis", "98220 11999"), false); w.Code != http.StatusSeeOther {
+		t.Fatalf("%d: %.500s", w.Code, w.Body)
+	}
+	want(t, s.get("/patients?q=asha+kulkarni"), 200, []string{"Asha Kulkarnis", testkit.Asha.String()})
+	form.Set("patient", " asha  kulkarni")
 	appt := s.booked(t, form)
 	want(t, s.get(appt), 200, []string{"Asha Kulkarni", "Booked", "09:00 AM", "&lt;b&gt;Cough", appt + "/move"}, "<b>Cough", appt+"/check-in", appt+"/no-show")
 	want(t, s.get("/appointments?day="+url.QueryEscape(day)), 200, []string{"Asha Kulkarni", appt})

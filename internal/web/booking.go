@@ -3,7 +3,6 @@ package web
 import (
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -154,15 +153,7 @@ func (s *Site) bookedPatient(r *http.Request) (uuid.UUID, error) {
 	if id := askedID(r.PostFormValue("patient_id")); id != uuid.Nil {
 		return id, nil
 	}
-	typed := strings.TrimSpace(r.PostFormValue("patient"))
-	if typed == "" {
-		return uuid.Nil, nil
-	}
-	cards, err := s.Patients.Find(r.Context(), typed)
-	if err != nil || len(cards) != 1 {
-		return uuid.Nil, err
-	}
-	return cards[0].ID, nil
+	return s.patientMeant(r, r.PostFormValue("patient"))
 }
 
 func (s *Site) newAppointmentPost(w http.ResponseWriter, r *http.Request) error {

@@ -72,15 +72,7 @@ func (s *Site) other(r *http.Request) (uuid.UUID, error) {
 	if id, err := uuid.Parse(r.FormValue("other_id")); err == nil {
 		return id, nil
 	}
-	typed := r.FormValue("other")
-	if typed == "" {
-		return uuid.Nil, nil
-	}
-	cards, err := s.Patients.Find(r.Context(), typed)
-	if err != nil || len(cards) != 1 {
-		return uuid.Nil, err
-	}
-	return cards[0].ID, nil
+	return s.patientMeant(r, r.FormValue("other"))
 }
 
 func (s *Site) mergePost(w http.ResponseWriter, r *http.Request) error {

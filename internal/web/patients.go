@@ -3,7 +3,9 @@ package web
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -133,6 +135,27 @@ func (s *Site) patientSearch(w http.ResponseWriter, r *http.Request) error {
 		list = "merge-other-list"
 	}
 	return s.show(w, r, http.StatusOK, ui.Picks(list, items, l.T("patients.none_found")))
+}
+
+// patientMeant is the one patient that words typed without script mean: the only
+// one found, or the only one of exactly that name. The search also finds names
+// that are like it.
+func (s *Site) patientMeant(r *http.Request, typed string) (uuid.UUID, error) {
+	typed = strings.Join(strings.Fields(typed), " ")
+	if typed == "" {
+		return uuid.Nil, nil
+	}
+	cards, err := s.Patients.Find(r.Context(), typed)
+	if err != nil {
+		return uuid.Nil, err
+	}
+	if named := slices.DeleteFunc(slices.Clone(cards), func(c patient.Card) bool { return !strings.EqualFold(c.Name.Reveal(), typed) }); len(named) > 0 {
+		cards = named
+	}
+	if len(cards) != 1 {
+		return uuid.Nil, nil
+	}
+	return cards[0].ID, nil
 }
 
 // patient is the record. Who may know a patient and not read the record, as the

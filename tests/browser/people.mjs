@@ -1,5 +1,6 @@
 // The demo's people and what they do on many pages: signing in, registering,
 // finding the link of a screen.
+import { randomBytes } from "node:crypto";
 import { active, open } from "./browser.mjs";
 
 const password = process.env.CLOISTER_PASSWORD;
@@ -26,9 +27,9 @@ export async function fillSignIn(page, user) {
   });
 }
 
-// A family name that nobody else has, so that no form warns of namesakes, also
-// when the tests run again on the same data.
-export const family = "Test" + [...String(Date.now())].map((d) => "abcdefghij"[d]).join("");
+// A family name that nobody else has and that is like no other's, so that no form
+// warns of namesakes, also when the tests run again on the same data.
+export const family = "Test" + Array.from(randomBytes(13), (b) => "abcdefghij"[b % 10]).join("");
 
 // phones that nobody else in the demo has: the moment's milliseconds, of which no
 // two are alike.
