@@ -54,9 +54,10 @@ check: assets ## Format, generated code, lint, imports
 	$(LINT) run
 
 .PHONY: gen
-gen: ## Write generated code: queries and pages
+gen: ## Write generated code: queries, pages, what the isolation audit expects
 	$(SQLC) generate
 	$(TEMPL) generate -path internal/web -log-level error
+	$(GO) test ./tenants/isolation/audit -run 'Reference|Documented' -update >/dev/null
 
 # Third-party files of the pages come by npm lockfile, are embedded, and are
 # never committed.

@@ -5,6 +5,7 @@
 do $database$
 declare
   f record;
+  login text;
 begin
   perform pg_advisory_xact_lock(4711002);
   execute format('revoke all on database %I from public', current_database());
@@ -57,6 +58,27 @@ begin
     end loop;
   exception when insufficient_privilege then
     raise warning 'this server does not let us revoke functions of pg_catalog: %', sqlerrm;
+  end;
+  begin
+    -- Whatever the server's own log is set to, the sessions that handle patients
+    -- write no value of a statement to it.
+    foreach login in array array['cloister_app', 'cloister_migrator'] loop
+      for f in
+        select * from (values ('log_statement', 'none'), ('log_min_error_statement', 'panic'), ('log_parameter_max_length', '0'),
+          ('log_parameter_max_length_on_error', '0'), ('log_error_verbosity', 'terse')) as s (name, value)
+      loop
+        execute format('alter role %I in database %I set %s = %L', login, current_database(), f.name, f.value);
+      end loop;
+    end loop;
+  exception when insufficient_privilege then
+    raise warning 'this server does not let us keep the service''s statements out of its log: %', sqlerrm;
+  end;
+  begin
+    -- The auditor sees how clients are let in, without being a superuser.
+    grant select on pg_catalog.pg_hba_file_rules to cloister_auditor;
+    grant execute on function pg_catalog.pg_hba_file_rules() to cloister_auditor;
+  exception when insufficient_privilege then
+    raise warning 'this server does not let us show the auditor how clients are let in: %', sqlerrm;
   end;
 end
 $database$;
