@@ -371,7 +371,7 @@ found (rule, schema_name, object, reason, evidence, mend) as (
   from tab t where t.home_kind = 'shared' and t.clinic_column is not null
     and not exists (select from pg_catalog.pg_index i where i.indrelid = t.oid and i.indisvalid and i.indkey[0] = t.clinic_column)
   union all
-  select 'CLO-A108', t.schema_name, t.name || ' index ' || i.relname, 'a clinic''s role may write to a key that is unique over all clinics, and so ask whether another has a value', pg_get_indexdef(i.oid), null
+  select 'CLO-A108', t.schema_name, t.name || ' index ' || i.relname, 'a clinic''s role may write to a key that is unique over all clinics, and so ask whether another has a value', pg_get_indexdef(i.oid), case when exists (select from pg_catalog.pg_constraint k where k.conindid = i.oid and k.contype in ('p', 'u')) then null else format('drop index %I.%I;', t.schema_name, i.relname) end
   from tab t join pg_catalog.pg_index x on x.indrelid = t.oid and x.indisunique join pg_catalog.pg_class i on i.oid = x.indexrelid
   where t.home_kind = 'shared' and not (x.indkey::int2[] && array[t.clinic_column])
     -- The addresses and registration numbers of clinics are public.
@@ -417,7 +417,7 @@ found (rule, schema_name, object, reason, evidence, mend) as (
     and (r.reaches in ('pg_read_all_data', 'pg_write_all_data', 'pg_read_server_files', 'pg_write_server_files', 'pg_execute_server_program', 'pg_maintain', 'pg_create_subscription')
       or r.reaches in ('pg_monitor', 'pg_read_all_stats', 'pg_signal_backend', 'pg_stat_scan_tables') and r.role in (select k.role from known k))
   union all
-  select 'CLO-A307', null, 'role ' || k.role, 'its search_path in this database does not end with pg_temp and is not empty', p.path, format('alter role %I in database %I set search_path = %L;', k.role, me.datname, case when k.role in ('cloister_app', 'cloister_migrator') then '' else 'pg_catalog, pg_temp' end)
+  select 'CLO-A307', null, 'role ' || k.role, 'its search_path in this database does not end with pg_temp and is not empty', p.path, format('alter role %I in database %I set search_path = %s;', k.role, me.datname, case when k.role in ('cloister_app', 'cloister_migrator') then '''''' else 'pg_catalog, pg_temp' end)
   from known k cross join me join pg_catalog.pg_roles r on r.rolname = k.role
   left join lateral (select split_part(c, '=', 2) as path from pg_catalog.pg_db_role_setting o, unnest(o.setconfig) c where o.setrole = r.oid and o.setdatabase = me.oid and c like 'search_path=%') p on true
   where k.attributes like 'login%' and not coalesce(p.path in ('', '""') or p.path ~ '(^|, *)pg_temp$', false)
@@ -455,6 +455,9 @@ found (rule, schema_name, object, reason, evidence, mend) as (
       case d.defaclobjtype when 'r' then 'tables' when 'S' then 'sequences' when 'f' then 'functions' when 'T' then 'types' else 'schemas' end, case when a.grantee = 0 then 'public' else quote_ident(pg_get_userbyid(a.grantee)) end)
   from pg_catalog.pg_default_acl d left join pg_catalog.pg_namespace n on n.oid = d.defaclnamespace, aclexplode(d.defaclacl) a
   where a.grantee <> d.defaclrole and not (a.grantee = 0 and d.defaclobjtype = 'T')
+  union all
+  select 'CLO-A406', null, 'default privileges of ' || r.rolname, 'PUBLIC will have EXECUTE on each new function', 'the server''s own default', format('alter default privileges for role %I revoke execute on functions from public;', r.rolname)
+  from pg_catalog.pg_roles r where r.rolname = 'cloister_owner' and not exists (select from pg_catalog.pg_default_acl d where d.defaclrole = r.oid and d.defaclnamespace = 0 and d.defaclobjtype = 'f')
   union all
   select 'CLO-A407', null, 'database ' || me.datname, format('%s has %s', coalesce(nullif(pg_get_userbyid(a.grantee)::text, 'unknown (OID=0)'), 'PUBLIC'), a.privilege_type), null,
     format('revoke %s on database %I from %s;', a.privilege_type, me.datname, case when a.grantee = 0 then 'public' else quote_ident(pg_get_userbyid(a.grantee)) end)

@@ -59,8 +59,8 @@ type Finding struct {
 	Clinic   string   `json:"clinic,omitempty"` // its slug
 	Object   string   `json:"object"`           // qualified name within the database, without the schema where Schema is set
 	Reason   string   `json:"reason"`
-	// Evidence is what stands in the catalog. It is part of the fingerprint, so
-	// that a finding which was accepted counts again when the object changes.
+	// Evidence is what stands in the catalog. It is part of the fingerprint, as is
+	// the reason, so that a finding which was accepted counts again when the object changes.
 	Evidence  string `json:"evidence,omitempty"`
 	Mend      string `json:"mend,omitempty"`      // SQL that ends it
 	Reproduce string `json:"reproduce,omitempty"` // SQL that shows it
@@ -83,7 +83,7 @@ func (f Finding) Name() string {
 }
 
 func (f Finding) fingerprint() string {
-	sum := sha256.Sum256([]byte(strings.Join([]string{f.Rule, f.Schema, f.Object, f.Evidence}, "\x00")))
+	sum := sha256.Sum256([]byte(strings.Join([]string{f.Rule, f.Schema, f.Object, f.Reason, f.Evidence}, "\x00")))
 	return hex.EncodeToString(sum[:8])
 }
 

@@ -218,6 +218,9 @@ func quoted(parts ...string) string {
 	return strings.Join(parts, ".")
 }
 
+// quote is for names that may be words of SQL, as the policies' are.
+func quote(name string) string { return pgx.Identifier{name}.Sanitize() }
+
 func orNothing(s string) string {
 	if s == "" {
 		return "nothing"
@@ -240,13 +243,13 @@ func (h home) mend(o object, want, is string) string {
 	on := quoted(h.name, table)
 	switch o.kind {
 	case "policy":
-		drop, make = fmt.Sprintf("drop policy %s on %s;", quoted(name), on), fmt.Sprintf("create policy %s on %s %s;", quoted(name), on, want)
+		drop, make = fmt.Sprintf("drop policy %s on %s;", quote(name), on), fmt.Sprintf("create policy %s on %s %s;", quote(name), on, want)
 	case "constraint":
-		drop, make = fmt.Sprintf("alter table %s drop constraint %s;", on, quoted(name)), fmt.Sprintf("alter table %s add constraint %s %s;", on, quoted(name), want)
+		drop, make = fmt.Sprintf("alter table %s drop constraint %s;", on, quote(name)), fmt.Sprintf("alter table %s add constraint %s %s;", on, quote(name), want)
 	case "index":
-		drop, make = fmt.Sprintf("drop index %s;", quoted(h.name, name)), strings.TrimSuffix(want, " invalid")+";"
+		drop, make = fmt.Sprintf("drop index %s;", h.name+"."+quote(name)), strings.TrimSuffix(want, " invalid")+";"
 	case "trigger":
-		drop, make = fmt.Sprintf("drop trigger %s on %s;", quoted(name), on), want+";"
+		drop, make = fmt.Sprintf("drop trigger %s on %s;", quote(name), on), want+";"
 	case "function":
 		if want == "" {
 			return "drop function " + o.name + ";"

@@ -1,0 +1,180 @@
+package audit_test
+
+// mutation is a way to break the database, and the rule that must find it.
+type mutation struct {
+	name string // what was done, as docs/isolation/mutations.md tells it
+	sql  string
+	rule string
+	// where the finding must stand; schema is empty for roles and the server.
+	schema, object string
+}
+
+// batch is a set of mutations that don't meet: they are applied together, each
+// must be found at its own object, and where mends is set the findings' SQL, run,
+// must leave nothing to find.
+type batch struct {
+	name  string
+	mends bool
+	all   []mutation
+}
+
+const (
+	wall  = "clinic_id = (select platform.current_clinic())"
+	alpha = "clinic_alpha"
+)
+
+var batches = []batch{
+	{"Walls of tables", true, []mutation{
+		{"row-level security turned off", "alter table clinic_alpha.patients disable row level security", "A101", alpha, "patients"},
+		{"row-level security not forced", "alter table clinic_alpha.visits no force row level security", "A102", alpha, "visits"},
+		{"row-level security turned off on the registry", "alter table platform.keysets disable row level security", "A101", "platform", "keysets"},
+		{"every policy of a table dropped", "do $$ declare p name; begin for p in select polname from pg_policy where polrelid = 'clinic_alpha.vitals'::regclass loop execute format('drop policy %I on clinic_alpha.vitals', p); end loop; end $$", "A103", alpha, "vitals"},
+		{"one command left without policy", "drop policy \"select\" on clinic_alpha.tokens", "A104", alpha, "tokens"},
+		{"the owner's policy dropped", "drop policy \"delete\" on clinic_beta.tokens", "A804", "clinic_beta", "tokens policy delete"},
+		{"the clinic's check dropped", "alter table clinic_alpha.addenda drop constraint addenda_clinic", "A105", alpha, "addenda"},
+		{"the clinic's check for another clinic", "alter table clinic_alpha.shares drop constraint shares_clinic, add constraint shares_clinic check (clinic_id = '018f0000-0000-7000-8000-00000000be7a') not valid", "A105", alpha, "shares"},
+		{"the clinic's check not validated", "alter table clinic_alpha.identifiers drop constraint identifiers_clinic, add constraint identifiers_clinic check (clinic_id = '018f0000-0000-7000-8000-00000000a1fa') not valid", "A105", alpha, "identifiers"},
+		{"the clinic's check with a way out", "alter table clinic_alpha.leaves drop constraint leaves_clinic, add constraint leaves_clinic check (clinic_id = '018f0000-0000-7000-8000-00000000a1fa' or true)", "A105", alpha, "leaves"},
+		{"the index of a shared table's clinic dropped", "drop index platform.old_slugs_clinic", "A107", "platform", "old_slugs"},
+		{"a unique key over all clinics that a clinic may write", "create unique index shared_phone on platform.clinics (phone, slug)", "A108", "platform", "clinics index shared_phone"},
+		{"an index dropped", "drop index clinic_alpha.reminders_patient", "A804", alpha, "reminders index reminders_patient"},
+		{"a check of a state dropped", "alter table clinic_alpha.reminders drop constraint reminders_tries_check", "A804", alpha, "reminders constraint reminders_tries_check"},
+		{"a foreign key dropped", "alter table clinic_alpha.reminders drop constraint reminders_doctor_id_fkey", "A804", alpha, "reminders constraint reminders_doctor_id_fkey"},
+	}},
+	{"Policies", true, []mutation{
+		{"a policy without the wall", "create policy extra on clinic_alpha.departments for select to cloister_nurse using (name is not null)", "A201", alpha, "departments policy extra"},
+		{"USING (true) added", "create policy everyone on clinic_alpha.settings for select to cloister_nurse using (true)", "A202", alpha, "settings policy everyone"},
+		{"a policy without any expression", "create policy open on clinic_beta.settings for select to cloister_nurse", "A202", "clinic_beta", "settings policy open"},
+		{"USING (true) in place of the wall", "alter policy \"select\" on clinic_alpha.users using (true)", "A202", alpha, "users policy select"},
+		{"an OR around the wall", "alter policy \"select\" on clinic_alpha.documents using (" + wall + " or kind = 'x')", "A203", alpha, "documents policy select"},
+		{"the wall behind its own NOT", "alter policy \"select\" on clinic_beta.documents using (not (" + wall + "))", "A201", "clinic_beta", "documents policy select"},
+		{"the wall against another column", "alter policy \"select\" on clinic_alpha.patients using (id = (select platform.current_clinic()))", "A201", alpha, "patients policy select"},
+		{"a CHECK weaker than its USING", "alter policy update_own on clinic_alpha.consultations with check (true)", "A204", alpha, "consultations policy update_own"},
+		{"a CHECK without the own-row condition", "alter policy update_own on clinic_alpha.prescriptions with check (" + wall + ")", "A204", alpha, "prescriptions policy update_own"},
+		{"a RESTRICTIVE policy", "create policy narrow on clinic_alpha.leaves as restrictive for select to cloister_doctor using (" + wall + ")", "A205", alpha, "leaves policy narrow"},
+		{"a policy made by hand behind the wall", "create policy mine on clinic_alpha.formulary for select to cloister_patient using (" + wall + ")", "A206", alpha, "formulary policy mine"},
+		{"a policy that believes an unsigned setting", "alter policy \"select\" on clinic_alpha.appointments using (clinic_id = current_setting('app.clinic_id')::uuid)", "A207", alpha, "appointments policy select"},
+		{"a policy with a volatile function", "alter policy \"select\" on clinic_alpha.reminders using (" + wall + " and random() < 2)", "A208", alpha, "reminders policy select"},
+		{"a policy that calls the scope once a row", "alter policy \"select\" on clinic_alpha.queue_moves using (clinic_id = platform.current_clinic())", "A209", alpha, "queue_moves policy select"},
+		{"a policy for the service's login", "create policy app on clinic_alpha.test_requests for select to cloister_app using (" + wall + ")", "A210", alpha, "test_requests policy app"},
+		{"a policy for everybody", "create policy everybody on clinic_alpha.test_catalogue for select using (" + wall + ")", "A210", alpha, "test_catalogue policy everybody"},
+		{"a policy that reads another clinic", "create policy cross_read on clinic_alpha.drafts for select to cloister_doctor using (" + wall + " and exists (select from clinic_beta.visits v where v.id = drafts.id))", "A211", alpha, "drafts policy cross_read"},
+		{"the registry's wall opened", "alter policy clinic_read on platform.usage using (true)", "A202", "platform", "usage policy clinic_read"},
+		{"a policy on the scope keys", "create policy peek on platform.scope_keys for select to cloister_jobs using (true)", "A202", "platform", "scope_keys policy peek"},
+		{"a policy's role list widened", "alter policy update_own on clinic_alpha.vitals to cloister_doctor, cloister_nurse, cloister_owner, cloister_receptionist", "A806", alpha, "vitals policy update_own"},
+	}},
+	{"Roles", true, []mutation{
+		{"the service's login inherits", "alter role cloister_app inherit", "A303", "", "role cloister_app"},
+		{"a staff role bypasses the policies", "alter role cloister_doctor bypassrls", "A302", "", "role cloister_doctor"},
+		{"the service may become the owner", "grant cloister_owner to cloister_app", "A304", "", "role cloister_app"},
+		{"the service reaches a role that bypasses, through another", "create role m_middle noinherit; grant cloister_search to m_middle; grant m_middle to cloister_app", "A301", "", "role m_middle"},
+		{"a report writer's login is given a staff role", "create role m_reports login noinherit; grant cloister_doctor to m_reports", "A304", "", "role m_reports"},
+		{"the auditor may read all data", "grant pg_read_all_data to cloister_auditor", "A306", "", "role cloister_auditor"},
+		{"a staff role may sign in", "alter role cloister_gate login", "A305", "", "role cloister_gate"},
+		{"the migrator may make roles", "alter role cloister_migrator createrole", "A305", "", "role cloister_migrator"},
+		{"the service lacks a role", "revoke cloister_nurse from cloister_app", "A304", "", "role cloister_app"},
+		{"a login's path without pg_temp", "do $$ begin execute format('alter role cloister_auditor in database %I set search_path = pg_catalog', current_database()); end $$", "A307", "", "role cloister_auditor"},
+		{"the service's path reset", "do $$ begin execute format('alter role cloister_app in database %I reset search_path', current_database()); end $$", "A307", "", "role cloister_app"},
+		{"triggers off for a login", "alter role cloister_migrator set session_replication_role = replica", "A308", "", "role cloister_migrator"},
+		{"a scope pretended for a login", "do $$ begin execute format('alter role cloister_app in database %I set app.clinic_id = ''x''', current_database()); end $$", "A308", "", "role cloister_app"},
+		{"the service may turn triggers off", "grant set on parameter session_replication_role to cloister_app", "A309", "", "parameter session_replication_role"},
+	}},
+	{"Grants", true, []mutation{
+		{"a table granted to a role", "grant select on clinic_alpha.prescriptions to cloister_display", "A401", alpha, "prescriptions to cloister_display"},
+		{"a secret column granted to a role", "grant select (password_hash) on clinic_alpha.users to cloister_nurse", "A401", alpha, "users.password_hash to cloister_nurse"},
+		{"a function granted to a role", "grant execute on function platform.gate_signin(text) to cloister_doctor", "A401", "platform", "function platform.gate_signin(login text) to cloister_doctor"},
+		{"the scope keys granted to operators", "grant select on platform.scope_keys to cloister_platform", "A401", "platform", "scope_keys to cloister_platform"},
+		{"a right taken from a role", "revoke select on clinic_alpha.visits from cloister_nurse", "A402", alpha, "visits to cloister_nurse"},
+		{"TRUNCATE granted", "grant truncate on clinic_alpha.visits to cloister_clinic_admin", "A403", alpha, "visits"},
+		{"REFERENCES granted", "grant references (id) on clinic_alpha.patients to cloister_doctor", "A403", alpha, "patients"},
+		{"TRIGGER granted", "grant trigger on clinic_alpha.tokens to cloister_jobs", "A403", alpha, "tokens"},
+		{"a table granted to PUBLIC", "grant select on clinic_alpha.patients to public", "A404", alpha, "patients"},
+		{"a schema opened to PUBLIC", "grant usage on schema clinic_alpha to public", "A404", alpha, "schema"},
+		{"a table granted to the service's login", "grant select on clinic_beta.patients to cloister_app", "A405", "clinic_beta", "patients"},
+		{"a right that may be passed on", "grant select on clinic_beta.visits to cloister_doctor with grant option", "A413", "clinic_beta", "visits"},
+		{"default privileges for the service", "alter default privileges for role cloister_owner in schema clinic_alpha grant select on tables to cloister_app", "A406", alpha, "default privileges of cloister_owner"},
+		{"functions to come are everybody's", "alter default privileges for role cloister_owner grant execute on functions to public", "A406", "", "default privileges of cloister_owner"},
+		{"temporary tables for the service", "do $$ begin execute format('grant temporary on database %I to cloister_app', current_database()); end $$", "A407", "", ""},
+		{"CREATE in the shared schema", "grant create on schema platform to cloister_app", "A407", "platform", "schema"},
+		{"everybody may connect", "do $$ begin execute format('grant connect on database %I to public', current_database()); end $$", "A408", "", ""},
+		{"a language for everybody", "grant usage on language plpgsql to public", "A409", "", "language plpgsql"},
+		{"set_config for everybody", "grant execute on function pg_catalog.set_config(text, text, boolean) to public", "A410", "pg_catalog", "function set_config(text,text,boolean)"},
+		{"advisory locks for the service", "grant execute on function pg_catalog.pg_advisory_lock(bigint) to cloister_app", "A411", "pg_catalog", "function pg_advisory_lock(bigint)"},
+		{"events for everybody", "grant execute on function pg_catalog.pg_notify(text, text) to public", "A411", "pg_catalog", "function pg_notify(text,text)"},
+		{"large objects for everybody", "grant execute on function pg_catalog.lo_get(oid) to public", "A411", "pg_catalog", "function lo_get(oid)"},
+		{"the server's files for a role", "grant execute on function pg_catalog.pg_read_file(text) to cloister_jobs", "A412", "pg_catalog", "function pg_read_file(text)"},
+		{"the planner's statistics for everybody", "grant select on pg_catalog.pg_statistic to public", "A412", "pg_catalog", "pg_statistic"},
+		{"a large object", "select lo_create(4711001)", "A414", "", "large object 4711001"},
+	}},
+	{"Functions", true, []mutation{
+		{"a function with its owner's rights added", "create function platform.peek() returns bigint language sql security definer set search_path = pg_catalog, pg_temp return 1; revoke all on function platform.peek() from public; alter function platform.peek() owner to cloister_owner", "A501", "platform", "function peek()"},
+		{"one outside the platform's schemas", "create function ext.peek() returns bigint language sql security definer set search_path = pg_catalog, pg_temp return 1", "A501", "ext", "function peek()"},
+		{"a fixed path lost", "alter function platform.take_quota(text, integer) reset search_path", "A502", "platform", "function take_quota(what text, by integer)"},
+		{"a fixed path with pg_temp first", "alter function platform.next_number(text, text, text) set search_path = pg_temp, pg_catalog", "A502", "platform", "function next_number(home text, what text, stretch text)"},
+		{"a gate opened to everybody", "grant execute on function platform.gate_session(bytea) to public", "A503", "platform", "function gate_session(hash bytea)"},
+		{"a function given to another owner", "alter function platform.tell(text, uuid) owner to cloister_migrator", "A504", "platform", "function tell(topic text, id uuid)"},
+		{"the wall's function made volatile", "alter function platform.current_clinic() volatile", "A506", "platform", "function current_clinic()"},
+		{"the actor's function without its owner's rights", "alter function platform.current_actor() security invoker", "A506", "platform", "function current_actor()"},
+		{"the user's function made immutable", "alter function platform.current_user_id() immutable", "A506", "platform", "function current_user_id()"},
+		{"a function in a clinic's schema", "create function clinic_alpha.now() returns timestamptz language sql return clock_timestamp()", "A507", alpha, "function now()"},
+		{"a LEAKPROOF function", "create function ext.tattle(text) returns boolean language sql leakproof return true", "A509", "ext", "function tattle(text)"},
+		{"an untrusted language", "create language m_language handler plpgsql_call_handler", "A511", "", "language m_language"},
+	}},
+	{"Objects", true, []mutation{
+		{"a view with its owner's rights", "create view ext.v as select id from clinic_alpha.patients", "A601", "ext", "v"},
+		{"a view over such a view", "create view ext.vv as select id from ext.v", "A601", "ext", "vv"},
+		{"a materialised view", "create materialized view ext.m as select id from clinic_alpha.patients", "A602", "ext", "m"},
+		{"a foreign server", "create foreign data wrapper m_fdw; create server m_server foreign data wrapper m_fdw", "A603", "", "server m_server"},
+		{"a foreign table", "create foreign table ext.f (id uuid) server m_server", "A603", "ext", "f"},
+		{"a child table without walls", "create table ext.child () inherits (clinic_alpha.tokens)", "A604", "ext", "child"},
+		{"an enum in a clinic's schema", "create type clinic_alpha.mood as enum ('good')", "A605", alpha, "type mood"},
+		{"a foreign key to another clinic", "alter table clinic_alpha.leaves add constraint elsewhere foreign key (doctor_id) references clinic_beta.users (id)", "A606", alpha, "leaves constraint elsewhere"},
+		{"a sequence in a clinic's schema", "create sequence clinic_alpha.s; alter sequence clinic_alpha.s owner to cloister_owner", "A607", alpha, "s"},
+		{"a table given to another owner", "alter table clinic_alpha.diagnoses owner to cloister_migrator", "A608", alpha, "diagnoses"},
+		{"a schema given to another owner", "alter schema clinic_beta owner to cloister_migrator", "A608", "clinic_beta", "schema"},
+		{"schema public made", "create schema public", "A610", "public", "schema"},
+		{"an extension made", "do $$ declare n name; begin select name into strict n from pg_available_extensions where installed_version is null and name in ('citext', 'hstore', 'intarray', 'unaccent', 'fuzzystrmatch', 'cube', 'ltree', 'isn') order by name limit 1; execute format('create extension %I schema ext', n); end $$", "A611", "", ""},
+		{"a publication of a clinical table", "create publication m_pub for table clinic_alpha.patients", "A612", "", "publication m_pub"},
+		{"a subscription", "create subscription m_sub connection 'dbname=nowhere' publication p with (connect = false, enabled = false, create_slot = false, slot_name = none)", "A612", "", "subscription m_sub"},
+		{"an event trigger", "create function ext.on_ddl() returns event_trigger language plpgsql as 'begin end'; create event trigger m_event on ddl_command_end execute function ext.on_ddl()", "A613", "", "event trigger m_event"},
+		{"a rewrite rule", "create rule swallow as on delete to clinic_alpha.visits do instead nothing", "A614", alpha, "visits rule swallow"},
+		{"extended statistics", "create statistics clinic_alpha.st (ndistinct) on sex, birth_date from clinic_alpha.patients", "A616", alpha, "patients statistics st"},
+	}},
+	{"The trail", true, []mutation{
+		{"a trail trigger dropped", "drop trigger trail on clinic_alpha.visits", "A701", alpha, "visits"},
+		{"a trail trigger disabled", "alter table clinic_alpha.patients disable trigger trail", "A702", alpha, "patients trigger trail"},
+		{"a trail trigger for replicas only", "alter table clinic_alpha.vitals enable replica trigger trail", "A702", alpha, "vitals trigger trail"},
+		{"every trigger of a table disabled, foreign keys' too", "alter table clinic_alpha.tokens disable trigger all", "A702", alpha, ""},
+		{"a trail trigger with a condition", "drop trigger trail on clinic_alpha.leaves; create trigger trail after update on clinic_alpha.leaves for each row when (new.doctor_id is null) execute function platform.record_change('leaves', '', '')", "A703", alpha, "leaves trigger trail"},
+		{"a trail trigger under another table's name", "create or replace trigger trail after insert or update or delete on clinic_alpha.documents for each row execute function platform.record_change('vitals', '', '')", "A703", alpha, "documents trigger trail"},
+		{"a secret column no longer digested", "create or replace trigger trail after insert or update or delete on clinic_alpha.users for each row execute function platform.record_change('users', '', '')", "A806", alpha, "users trigger trail"},
+		{"a clinic's trail open to changes", "drop trigger keep on clinic_alpha.trail", "A704", alpha, "trail"},
+		{"a clinic's trail open to TRUNCATE", "drop trigger keep_all on clinic_beta.trail", "A704", "clinic_beta", "trail"},
+		{"the registry's trail open to changes", "drop trigger keep on platform.trail", "A704", "platform", "trail"},
+		{"a role may write to the trail", "grant update (reason) on clinic_alpha.trail to cloister_clinic_admin", "A705", alpha, "trail"},
+		{"a guard of state moves dropped", "drop trigger a_move on clinic_alpha.visits", "A804", alpha, "visits trigger a_move"},
+	}},
+	{"The server's log", true, []mutation{
+		{"parameters of the service's statements logged", "do $$ begin execute format('alter role cloister_app in database %I reset log_parameter_max_length', current_database()); end $$", "A903", "", "setting log_parameter_max_length"},
+		{"every statement of the service logged", "do $$ begin execute format('alter role cloister_app in database %I set log_statement = ''all''', current_database()); end $$", "A903", "", "setting log_statement"},
+		{"values in error details logged", "do $$ begin execute format('alter role cloister_app in database %I set log_error_verbosity = ''default''', current_database()); end $$", "A903", "", "setting log_error_verbosity"},
+		{"failed statements logged", "do $$ begin execute format('alter role cloister_app in database %I set log_min_error_statement = ''error''', current_database()); end $$", "A903", "", "setting log_min_error_statement"},
+	}},
+	{"What no statement mends by itself", false, []mutation{
+		{"the wall's function replaced", "create or replace function platform.current_clinic() returns uuid language plpgsql stable parallel safe security definer set search_path = pg_catalog, pg_temp as 'begin return current_setting(''app.clinic_id'')::uuid; end'", "A505", "platform", "function current_clinic()"},
+		{"the trail's function replaced", "create or replace function platform.record_change() returns trigger language plpgsql security definer set search_path = pg_catalog, pg_temp as 'begin return null; end'", "A505", "platform", "function record_change()"},
+		{"a policy with a function of a stranger", "create schema m_other; create function m_other.yes() returns boolean language plpgsql stable as 'begin return true; end'; create policy stranger on clinic_alpha.patients for select to cloister_doctor using (" + wall + " and m_other.yes())", "A208", alpha, "patients policy stranger"},
+		{"a schema of nobody", "create schema m_nobody", "A609", "m_nobody", "schema"},
+		{"a clinic's schema that nobody registered", "create schema clinic_ghost authorization cloister_owner", "A802", "clinic_ghost", "schema"},
+		{"a registered schema marked as dropped", "update platform.schemas set state = 'dropped' where schema_name = 'clinic_beta'", "A802", "clinic_beta", "registry"},
+		{"a default of another clinic", "alter table clinic_alpha.queue_moves alter column clinic_id set default '018f0000-0000-7000-8000-00000000be7a'", "A806", alpha, "queue_moves.clinic_id"},
+		{"a column that may be empty", "alter table clinic_alpha.visits alter column patient_id drop not null", "A806", alpha, "visits.patient_id"},
+		{"a column added", "alter table clinic_alpha.patients add column shadow text", "A805", alpha, "patients.shadow"},
+		{"a column dropped", "alter table clinic_alpha.reminders drop column tries", "A804", alpha, "reminders.tries"},
+		{"a table added", "create table clinic_alpha.copy as select * from clinic_alpha.patients", "A101", alpha, "copy"},
+		{"a table dropped", "drop table clinic_alpha.reminders", "A804", alpha, "reminders"},
+		{"an unlogged table", "alter table clinic_beta.reminders set unlogged", "A806", "clinic_beta", "reminders"},
+		{"triggers off in the session", "set local session_replication_role = replica", "A902", "", "setting session_replication_role"},
+		{"MD5 for new passwords", "set local password_encryption = 'md5'", "A907", "", "setting password_encryption"},
+	}},
+}
