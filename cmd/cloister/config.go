@@ -26,6 +26,7 @@ type config struct {
 	DatabaseURL      secret `env:"DATABASE_URL"`
 	AppURL           secret `env:"CLOISTER_APP_URL"`
 	MigratorURL      secret `env:"CLOISTER_MIGRATOR_URL"`
+	AuditorURL       secret `env:"CLOISTER_AUDITOR_URL"`
 	AppPassword      secret `env:"CLOISTER_APP_PASSWORD"`
 	MigratorPassword secret `env:"CLOISTER_MIGRATOR_PASSWORD"`
 	AuditorPassword  secret `env:"CLOISTER_AUDITOR_PASSWORD"`

@@ -13,6 +13,7 @@ import (
 const (
 	appLogin      = "cloister_app"
 	migratorLogin = "cloister_migrator"
+	auditorLogin  = "cloister_auditor"
 )
 
 // master reads the master secret. Errors: *configError.
@@ -48,6 +49,23 @@ func (c config) appURL(m *keys.Master) (string, error) {
 // migratorURL is the connection string of the worker's and the command line's login.
 func (c config) migratorURL(m *keys.Master) (string, error) {
 	return c.loginURL("CLOISTER_MIGRATOR_URL", c.MigratorURL, migratorLogin, m)
+}
+
+// auditorURL is the connection string of the administrator's eye. Where it comes
+// with its password, the master key is not needed: a machine that checks the
+// walls has no business with the clinics' keys.
+func (c config) auditorURL() (string, error) {
+	if own, err := pgx.ParseConfig(string(c.AuditorURL)); c.AuditorURL != "" && err == nil && own.Password != "" {
+		return string(c.AuditorURL), nil
+	}
+	if c.AuditorPassword != "" && c.AuditorURL == "" && c.DatabaseURL != "" {
+		return pg.Login(string(c.DatabaseURL), auditorLogin, string(c.AuditorPassword))
+	}
+	m, err := c.master()
+	if err != nil {
+		return "", err
+	}
+	return c.loginURL("CLOISTER_AUDITOR_URL", c.AuditorURL, auditorLogin, m)
 }
 
 // loginURL takes the login's own string, else the administrator's with the

@@ -73,7 +73,7 @@ func newRoot(env []string) *cobra.Command {
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newDemo(env), newServe(env), newWorker(env), newMigrate(env), newClinic(env), newOperator(env), newImport(env), newHealth(env), newPostgres(env), newVersion())
+	root.AddCommand(newDemo(env), newServe(env), newWorker(env), newMigrate(env), newClinic(env), newOperator(env), newImport(env), newIsolation(env), newHealth(env), newPostgres(env), newVersion())
 	wrapArgs(root)
 	return root
 }
@@ -108,9 +108,15 @@ func exitCode(err error) int {
 	var config *configError
 	var connect *pg.ConnectError
 	var byHand *migrate.ByHandError
+	var verdict verdictError
+	var unchecked uncheckedError
 	switch {
 	case err == nil:
 		return exitOK
+	case errors.As(err, &verdict):
+		return verdict.code
+	case errors.As(err, &unchecked):
+		return exitUsage
 	case errors.As(err, &usage), apperr.CodeOf(err) == apperr.Invalid:
 		return exitUsage
 	case errors.As(err, &config):

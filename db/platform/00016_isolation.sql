@@ -62,14 +62,17 @@ where c.relkind in ('r', 'p', 'v', 'm', 'f', 'S', 'c')$sql$;
 -- that fall into one group.
 execute $sql$create view isolation.policy_groups as
 with seed as materialized (select (random() * 9e18)::bigint as n),
-p as materialized (
-  select r.home, r.schema_name, r.home_kind, r.name as table_name, r.oid as table_oid, pol.oid, pol.polname::text as name, pol.polcmd as command, pol.polpermissive as permissive, pol.polroles as roles,
+-- Hashing the expressions is the most of the work, and goes to all processors.
+raw as materialized (
+  select pol.oid, pol.polrelid, pol.polname::text as name, pol.polcmd as command, pol.polpermissive as permissive, pol.polroles as roles,
     -- Tables that a sub-select reads are named in its tree besides by number;
     -- that they are the clinic's own is looked at with the dependencies.
-    hashtextextended(case when pol.polqual::text like '%:relid %' then regexp_replace(pol.polqual::text, ':relid \d+', ':relid', 'g') else pol.polqual::text end, seed.n) as qual,
-    hashtextextended(case when pol.polwithcheck::text like '%:relid %' then regexp_replace(pol.polwithcheck::text, ':relid \d+', ':relid', 'g') else pol.polwithcheck::text end, seed.n) as checked
-  from seed cross join isolation.relations r
-  join pg_catalog.pg_policy pol on pol.polrelid = r.oid),
+    hashtextextended(case when pol.polqual::text like '%:relid %' then regexp_replace(pol.polqual::text, ':relid \d+', ':relid', 'g') else pol.polqual::text end, (select n from seed)) as qual,
+    hashtextextended(case when pol.polwithcheck::text like '%:relid %' then regexp_replace(pol.polwithcheck::text, ':relid \d+', ':relid', 'g') else pol.polwithcheck::text end, (select n from seed)) as checked
+  from pg_catalog.pg_policy pol),
+p as (
+  select r.home, r.home_kind, r.name as table_name, raw.oid, raw.name, raw.command, raw.permissive, raw.roles, raw.qual, raw.checked
+  from isolation.relations r join raw on raw.polrelid = r.oid),
 foreign_reads as materialized (
   select distinct d.objid
   from pg_catalog.pg_depend d
@@ -79,10 +82,10 @@ foreign_reads as materialized (
   where d.classid = 'pg_policy'::regclass and d.refclassid = 'pg_class'::regclass and c.relnamespace <> own.relnamespace),
 g as materialized (
   select p.home_kind, p.table_name, p.name, p.command, p.permissive, p.roles, f.objid is not null as reads_elsewhere,
-    min(p.oid) as one, array_agg(p.home) as homes
+    min(p.oid) as one, array_agg(p.home) as homes, sum(hashint8extended(p.home::bigint, 0)) as mark
   from p left join foreign_reads f on f.objid = p.oid
   group by p.home_kind, p.table_name, p.name, p.command, p.permissive, p.roles, p.qual, p.checked, f.objid is not null)
-select g.home_kind, g.table_name, g.name, g.command, g.permissive, g.roles, g.reads_elsewhere, g.homes, g.one,
+select g.home_kind, g.table_name, g.name, g.command, g.permissive, g.roles, g.reads_elsewhere, g.homes, g.mark, g.one,
   replace(pg_get_expr(o.polqual, o.polrelid), n.nspname || case g.home_kind when 'clinic' then '.' else '!' end, '') as qual,
   replace(pg_get_expr(o.polwithcheck, o.polrelid), n.nspname || case g.home_kind when 'clinic' then '.' else '!' end, '') as checked,
   coalesce(o.polqual::text, '') || coalesce(o.polwithcheck::text, '') as tree,
@@ -120,15 +123,22 @@ join pg_catalog.pg_constraint o on o.oid = g.one
 join pg_catalog.pg_namespace n on n.oid = o.connamespace
 left join isolation.registered() r on r.schema_name = n.nspname$sql$;
 
+-- A clinic's grants are those of all others, so they are taken apart once.
+execute $sql$create view isolation.grant_groups as
+with acls as (
+  select r.home_kind, r.name as object, null::text as column_name, r.kind, r.owner, r.acl::text as acl, array_agg(r.home) as homes, sum(hashint8extended(r.home::bigint, 0)) as mark
+  from isolation.relations r where r.acl is not null group by 1, 2, 3, 4, 5, 6
+  union all
+  select r.home_kind, r.name, a.attname::text, r.kind, r.owner, a.attacl::text, array_agg(r.home), sum(hashint8extended(r.home::bigint, 0))
+  from isolation.relations r join pg_catalog.pg_attribute a on a.attrelid = r.oid and a.attacl is not null and not a.attisdropped group by 1, 2, 3, 4, 5, 6)
+select g.home_kind, g.object, g.column_name, g.kind, x.grantee, case when x.grantee = 0 then 'public' else pg_get_userbyid(x.grantee)::text end as role, x.privilege_type as privilege, x.is_grantable as grantable, g.homes, g.mark, g.acl
+from acls g, aclexplode(g.acl::aclitem[]) x
+where x.grantee <> g.owner$sql$;
+
 execute $sql$create view isolation.grants as
-select r.oid, r.schema_name, r.home_kind, r.name as object, null::text as column_name, r.kind, r.owner, a.grantee, coalesce(nullif(pg_get_userbyid(a.grantee)::text, 'unknown (OID=0)'), 'public') as role, a.privilege_type as privilege, a.is_grantable as grantable
-from isolation.relations r, aclexplode(r.acl) a
-where a.grantee <> r.owner
-union all
-select r.oid, r.schema_name, r.home_kind, r.name, t.attname::text, r.kind, r.owner, a.grantee, coalesce(nullif(pg_get_userbyid(a.grantee)::text, 'unknown (OID=0)'), 'public'), a.privilege_type, a.is_grantable
-from isolation.relations r
-join pg_catalog.pg_attribute t on t.attrelid = r.oid and t.attacl is not null and not t.attisdropped, aclexplode(t.attacl) a
-where a.grantee <> r.owner$sql$;
+select h.schema_name, h.slug, g.object, g.column_name, g.role, g.privilege, g.grantable
+from isolation.grant_groups g, unnest(g.homes) x
+join isolation.homes h on h.oid = x$sql$;
 
 execute $sql$create view isolation.reach as
 with recursive step as (
@@ -175,12 +185,7 @@ columns as (
   left join isolation.homes h on h.oid = n.oid
   left join pg_catalog.pg_collation l on l.oid = g.attcollation),
 acls as (
-  select r.home_kind, r.name, r.acl::text as acl, r.owner, array_agg(r.home) as homes from rel r where r.acl is not null group by 1, 2, 3, 4
-  union all
-  select r.home_kind, r.name || '.' || a.attname, a.attacl::text, r.owner, array_agg(r.home)
-  from rel r join pg_catalog.pg_attribute a on a.attrelid = r.oid and a.attacl is not null and not a.attisdropped group by 1, 2, 3, 4
-  union all
-  select h.kind, 'schema', h.nspacl::text, h.nspowner, array_agg(h.oid) from isolation.homes h where h.nspacl is not null group by 1, 2, 3, 4
+  select h.kind as home_kind, 'schema' as name, h.nspacl::text as acl, h.nspowner as owner, array_agg(h.oid) as homes from isolation.homes h where h.nspacl is not null group by 1, 2, 3, 4
   union all
   select 'shared', format('function %I.%I(%s)', n.nspname, p.proname, pg_get_function_identity_arguments(p.oid)), coalesce(p.proacl, acldefault('f', p.proowner))::text, p.proowner, array['platform'::regnamespace::oid]
   from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace where n.nspname in ('platform', 'isolation')
@@ -196,7 +201,12 @@ grants as (
     string_agg(distinct lower(x.privilege_type) || case when x.is_grantable then ' with grant option' else '' end, ', ') as definition, g.homes
   from acls g, aclexplode(g.acl::aclitem[]) x
   where x.grantee <> g.owner
-  group by g.home_kind, g.name, g.acl, g.homes, x.grantee),
+  group by g.home_kind, g.name, g.acl, g.homes, x.grantee
+  union all
+  select g.home_kind, 'grant', g.object || coalesce('.' || g.column_name, '') || ' to ' || g.role,
+    string_agg(distinct lower(g.privilege) || case when g.grantable then ' with grant option' else '' end, ', '), g.homes
+  from isolation.grant_groups g
+  group by g.home_kind, g.object, g.column_name, g.acl, g.homes, g.role),
 constraints as (
   select c.home_kind, 'constraint' as kind, c.table_name || '.' || c.name as name, c.definition, c.homes from isolation.constraints c),
 index_groups as materialized (
@@ -265,7 +275,7 @@ select o.home_kind, o.kind, o.name, o.definition, o.homes from (
 execute $sql$create view isolation.findings as
 with rel as materialized (select * from isolation.relations),
 tab as materialized (select * from rel where kind in ('r', 'p')),
-acl as materialized (select * from isolation.grants),
+acl as materialized (select * from isolation.grant_groups),
 pol as materialized (select * from isolation.policy_groups),
 known (role, attributes) as (values
   ('cloister_owner', ''), ('cloister_search', 'bypassrls'), ('cloister_migrator', 'login'), ('cloister_app', 'login'), ('cloister_auditor', 'login'),
@@ -324,11 +334,17 @@ policy_faults as (
   where x = 0 or r.rolcanlogin or r.rolname not in (select k.role from known k)
   union all
   select 'CLO-A211', g.homes, g.table_name, g.name, 'it reads a table of another schema', coalesce(g.qual, g.checked) from pol g where g.reads_elsewhere and g.home_kind = 'clinic'),
-granted as materialized (
-  select a.oid, a.grantee, case a.privilege when 'SELECT' then 'r'::"char" when 'INSERT' then 'a' when 'UPDATE' then 'w' else 'd' end as command
-  from acl a where a.privilege in ('SELECT', 'INSERT', 'UPDATE', 'DELETE') and a.kind in ('r', 'p') group by 1, 2, 3),
-allowed as materialized (
-  select p.polrelid, c as command, x as role from pg_catalog.pg_policy p, unnest(p.polroles) x, unnest(case p.polcmd when '*' then array['r', 'a', 'w', 'd']::"char"[] else array[p.polcmd] end) c group by 1, 2, 3),
+uncovered as (
+  select g.home_kind, g.object, g.role, g.command, x as home
+  from (
+    select a.home_kind, a.object, a.grantee, a.role, case a.privilege when 'SELECT' then 'r'::"char" when 'INSERT' then 'a' when 'UPDATE' then 'w' else 'd' end as command, a.homes, a.mark
+    from acl a join pg_catalog.pg_roles r on r.oid = a.grantee and not r.rolbypassrls and not r.rolsuper
+    where a.privilege in ('SELECT', 'INSERT', 'UPDATE', 'DELETE') and a.kind in ('r', 'p')) g
+  cross join lateral (
+    select unnest(g.homes) except select unnest(p.homes) from pol p
+    where p.home_kind = g.home_kind and p.table_name = g.object and p.command in (g.command, '*') and p.roles && array[0::oid, g.grantee]) u (x)
+  where not exists (select from pol p where p.home_kind = g.home_kind and p.table_name = g.object and p.command in (g.command, '*') and p.roles && array[0::oid, g.grantee] and p.mark = g.mark)
+  group by 1, 2, 3, 4, 5),
 effective (name, value) as (
   select s.name, coalesce(
     (select split_part(c, '=', 2) from pg_catalog.pg_db_role_setting o join me on o.setdatabase = me.oid, unnest(o.setconfig) c where o.setrole = (select oid from pg_catalog.pg_roles where rolname = 'cloister_app') and split_part(c, '=', 1) = s.name),
@@ -355,17 +371,13 @@ found (rule, schema_name, object, reason, evidence, mend) as (
   union all
   select 'CLO-A103', t.schema_name, t.name, 'it has no policy', null, null from tab t where not exists (select from pg_catalog.pg_policy p where p.polrelid = t.oid)
   union all
-  select 'CLO-A104', t.schema_name, t.name, format('%s may %s and no policy says of which rows', r.rolname, case g.command when 'r' then 'select' when 'a' then 'insert' when 'w' then 'update' else 'delete' end), null, null
-  from granted g join pg_catalog.pg_roles r on r.oid = g.grantee and not r.rolbypassrls and not r.rolsuper
-  join tab t on t.oid = g.oid
-  left join allowed p on p.polrelid = g.oid and p.command = g.command and p.role = g.grantee
-  where p.role is null and not exists (select from pg_catalog.pg_policy o where o.polrelid = g.oid and o.polcmd in ('*', g.command) and 0 = any (o.polroles))
+  select 'CLO-A104', h.schema_name, u.object, format('%s may %s and no policy says of which rows', u.role, case u.command when 'r' then 'select' when 'a' then 'insert' when 'w' then 'update' else 'delete' end), null, null
+  from uncovered u join isolation.homes h on h.oid = u.home
   union all
   select 'CLO-A105', t.schema_name, t.name, 'no valid constraint holds its rows to this clinic', null,
     format('alter table %1$I.%2$I drop constraint if exists %3$I, add constraint %3$I check (clinic_id = %4$L::uuid);', t.schema_name, t.name, t.name || '_clinic', t.clinic_id)
-  from tab t left join (select c.table_name, unnest(c.homes) as home from isolation.constraints c where c.home_kind = 'clinic' and c.name = c.table_name || '_clinic' and c.type = 'c' and c.validated
-    and c.definition = 'CHECK ((clinic_id = ''<clinic>''::uuid))') c on c.table_name = t.name and c.home = t.home
-  where t.home_kind = 'clinic' and c.home is null
+  from tab t where t.home_kind = 'clinic' and (t.home, t.name) not in (select unnest(c.homes), c.table_name from isolation.constraints c
+    where c.home_kind = 'clinic' and c.name = c.table_name || '_clinic' and c.type = 'c' and c.validated and c.definition = 'CHECK ((clinic_id = ''<clinic>''::uuid))')
   union all
   select 'CLO-A107', t.schema_name, t.name, 'several clinics share it and no index begins with clinic_id', null, format('create index on %I.%I (clinic_id);', t.schema_name, t.name)
   from tab t where t.home_kind = 'shared' and t.clinic_column is not null
@@ -376,7 +388,7 @@ found (rule, schema_name, object, reason, evidence, mend) as (
   where t.home_kind = 'shared' and not (x.indkey::int2[] && array[t.clinic_column])
     -- The addresses and registration numbers of clinics are public.
     and i.relname not in ('clinics_slug_key', 'clinics_registration_number_key')
-    and exists (select from acl a join pg_catalog.pg_attribute c on c.attrelid = t.oid and c.attnum = any (x.indkey::int2[]) where a.schema_name = t.schema_name and a.object = t.name
+    and exists (select from acl a join pg_catalog.pg_attribute c on c.attrelid = t.oid and c.attnum = any (x.indkey::int2[]) where a.home_kind = 'shared' and a.object = t.name
       and a.privilege in ('INSERT', 'UPDATE') and (a.column_name is null or a.column_name = c.attname) and a.role <> 'cloister_platform')
   -- Policies.
   union all
@@ -434,17 +446,17 @@ found (rule, schema_name, object, reason, evidence, mend) as (
   from pg_catalog.pg_parameter_acl p, aclexplode(p.paracl) a left join pg_catalog.pg_roles r on r.oid = a.grantee where not coalesce(r.rolsuper, false)
   -- Grants.
   union all
-  select 'CLO-A403', a.schema_name, a.object, format('%s has %s', a.role, a.privilege), null, format('revoke %s%s on %I.%I from %s;', a.privilege, case when a.column_name is not null then format(' (%I)', a.column_name) else '' end, a.schema_name, a.object, case when a.grantee = 0 then 'public' else quote_ident(a.role) end)
-  from acl a where a.privilege in ('TRUNCATE', 'REFERENCES', 'TRIGGER', 'MAINTAIN')
+  select 'CLO-A403', h.schema_name, a.object, format('%s has %s', a.role, a.privilege), null, format('revoke %s%s on %I.%I from %s;', a.privilege, case when a.column_name is not null then format(' (%I)', a.column_name) else '' end, h.schema_name, a.object, case when a.grantee = 0 then 'public' else quote_ident(a.role) end)
+  from acl a cross join unnest(a.homes) x join isolation.homes h on h.oid = x where a.privilege in ('TRUNCATE', 'REFERENCES', 'TRIGGER', 'MAINTAIN')
   union all
-  select 'CLO-A404', a.schema_name, a.object, format('PUBLIC has %s', a.privilege), a.column_name, format('revoke %s%s on %I.%I from public;', a.privilege, case when a.column_name is not null then format(' (%I)', a.column_name) else '' end, a.schema_name, a.object)
-  from acl a where a.grantee = 0 and a.privilege not in ('TRUNCATE', 'REFERENCES', 'TRIGGER', 'MAINTAIN')
+  select 'CLO-A404', h.schema_name, a.object, format('PUBLIC has %s', a.privilege), a.column_name, format('revoke %s%s on %I.%I from public;', a.privilege, case when a.column_name is not null then format(' (%I)', a.column_name) else '' end, h.schema_name, a.object)
+  from acl a cross join unnest(a.homes) x join isolation.homes h on h.oid = x where a.grantee = 0 and a.privilege not in ('TRUNCATE', 'REFERENCES', 'TRIGGER', 'MAINTAIN')
   union all
-  select 'CLO-A405', a.schema_name, a.object, format('the service''s own login has %s, without taking a role', a.privilege), a.column_name, format('revoke %s%s on %I.%I from cloister_app;', a.privilege, case when a.column_name is not null then format(' (%I)', a.column_name) else '' end, a.schema_name, a.object)
-  from acl a where a.role = 'cloister_app' and a.privilege not in ('TRUNCATE', 'REFERENCES', 'TRIGGER', 'MAINTAIN')
+  select 'CLO-A405', h.schema_name, a.object, format('the service''s own login has %s, without taking a role', a.privilege), a.column_name, format('revoke %s%s on %I.%I from cloister_app;', a.privilege, case when a.column_name is not null then format(' (%I)', a.column_name) else '' end, h.schema_name, a.object)
+  from acl a cross join unnest(a.homes) x join isolation.homes h on h.oid = x where a.role = 'cloister_app' and a.privilege not in ('TRUNCATE', 'REFERENCES', 'TRIGGER', 'MAINTAIN')
   union all
-  select 'CLO-A413', a.schema_name, a.object, format('%s may pass %s on', a.role, a.privilege), a.column_name, format('revoke grant option for %s%s on %I.%I from %I;', a.privilege, case when a.column_name is not null then format(' (%I)', a.column_name) else '' end, a.schema_name, a.object, a.role)
-  from acl a where a.grantable and a.grantee <> 0
+  select 'CLO-A413', h.schema_name, a.object, format('%s may pass %s on', a.role, a.privilege), a.column_name, format('revoke grant option for %s%s on %I.%I from %I;', a.privilege, case when a.column_name is not null then format(' (%I)', a.column_name) else '' end, h.schema_name, a.object, a.role)
+  from acl a cross join unnest(a.homes) x join isolation.homes h on h.oid = x where a.grantable and a.grantee <> 0
   union all
   select 'CLO-A404', n.nspname, 'schema', format('PUBLIC has %s', a.privilege_type), null, format('revoke %s on schema %I from public;', a.privilege_type, n.nspname)
   from pg_catalog.pg_namespace n, aclexplode(n.nspacl) a where a.grantee = 0 and n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'public')
@@ -606,8 +618,8 @@ found (rule, schema_name, object, reason, evidence, mend) as (
   from tab t cross join (values ('keep', 'update or delete', 27, 'row'), ('keep_all', 'truncate', 34, 'statement')) x (trigger, what, type, level)
   where t.name = 'trail' and not exists (select from pg_catalog.pg_trigger g join pg_catalog.pg_proc p on p.oid = g.tgfoid where g.tgrelid = t.oid and g.tgname = x.trigger and g.tgtype = x.type and g.tgqual is null and p.proname = 'refuse_change')
   union all
-  select 'CLO-A705', a.schema_name, a.object, format('%s has %s on the trail', a.role, a.privilege), a.column_name, format('revoke %s%s on %I.%I from %s;', a.privilege, case when a.column_name is not null then format(' (%I)', a.column_name) else '' end, a.schema_name, a.object, case when a.grantee = 0 then 'public' else quote_ident(a.role) end)
-  from acl a where a.object = 'trail' and a.privilege in ('INSERT', 'UPDATE', 'DELETE')
+  select 'CLO-A705', h.schema_name, a.object, format('%s has %s on the trail', a.role, a.privilege), a.column_name, format('revoke %s%s on %I.%I from %s;', a.privilege, case when a.column_name is not null then format(' (%I)', a.column_name) else '' end, h.schema_name, a.object, case when a.grantee = 0 then 'public' else quote_ident(a.role) end)
+  from acl a cross join unnest(a.homes) x join isolation.homes h on h.oid = x where a.object = 'trail' and a.privilege in ('INSERT', 'UPDATE', 'DELETE')
   -- The registry.
   union all
   select 'CLO-A802', h.schema_name, 'schema', 'no row of the registry names it', null, null from isolation.homes h where h.kind = 'clinic' and h.clinic_id is null
@@ -660,7 +672,7 @@ $views$;
 
 grant usage on schema isolation to cloister_auditor;
 grant execute on function isolation.registered(), isolation.platform_version() to cloister_auditor;
-grant select on isolation.homes, isolation.relations, isolation.policy_groups, isolation.policies, isolation.constraints, isolation.grants, isolation.reach,
+grant select on isolation.homes, isolation.relations, isolation.policy_groups, isolation.policies, isolation.constraints, isolation.grant_groups, isolation.grants, isolation.reach,
   isolation.objects, isolation.findings, isolation.entrances to cloister_auditor;
 
 -- What the audit found here. Rights that a schema gives by default only add to
