@@ -2,6 +2,7 @@ package legacy_test
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -198,13 +199,12 @@ func TestNULInAnyColumn(t *testing.T) {
 	if len(tables) < 15 {
 		t.Fatalf("%d tables are read", len(tables))
 	}
-	for table, columns := range tables {
-		for i, value := range []string{"'a' || char(0) || 'b'", "CAST(x'41ff' AS TEXT)", "x'00'"} {
-			column := columns[i%len(columns)]
-			path := changed(t, fmt.Sprintf("UPDATE %s SET %s = %s WHERE id = (SELECT min(id) FROM %s)", table, column, value, table))
-			_, err := legacy.Read(t.Context(), path, legacy.DefaultLimits())
-			refusedAs(t, err, legacy.Hostile, table+", row")
-		}
+	values := []string{"'a' || char(0) || 'b'", "CAST(x'41ff' AS TEXT)", "x'00'"}
+	for i, table := range slices.Sorted(maps.Keys(tables)) {
+		column, value := tables[table][i%len(tables[table])], values[i%len(values)]
+		path := changed(t, fmt.Sprintf("UPDATE %s SET %s = %s WHERE id = (SELECT min(id) FROM %s)", table, column, value, table))
+		_, err := legacy.Read(t.Context(), path, legacy.DefaultLimits())
+		refusedAs(t, err, legacy.Hostile, table+", row")
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -122,9 +123,14 @@ func (w *world) emptied(t testing.TB, schema string) {
 
 var mediaFolder = filepath.Join("testdata", "legacy_media")
 
+// testFile is read once: nothing changes it.
+var testFile = sync.OnceValues(func() (*legacy.File, error) {
+	return legacy.Read(context.Background(), filepath.Join("testdata", "legacy.sqlite3"), legacy.DefaultLimits())
+})
+
 func testPlan(t testing.TB) *legacy.Plan {
 	t.Helper()
-	file, err := legacy.Read(t.Context(), filepath.Join("testdata", "legacy.sqlite3"), legacy.DefaultLimits())
+	file, err := testFile()
 	if err != nil {
 		t.Fatal(err)
 	}
