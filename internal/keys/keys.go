@@ -111,6 +111,12 @@ func (m *Master) LinkKey() []byte { return m.derive("cloister link v1") }
 // CookieKey signs cookies.
 func (m *Master) CookieKey() []byte { return m.derive("cloister cookie v1") }
 
+// ArchiveKeys are the two keys of clinics' archives: one opens those that this
+// installation wrote, the other seals what is in them.
+func (m *Master) ArchiveKeys() (open, seal []byte) {
+	return m.derive("cloister archive v1"), m.derive("cloister archive seal v1")
+}
+
 // DatabasePassword is the password of a login whose password was not set, such
 // as "cloister_app". It is plain ASCII, so every client can take it.
 func (m *Master) DatabasePassword(role string) string {

@@ -80,7 +80,7 @@ func (s *Service) createNew(ctx context.Context, spec Spec, by By) (Created, err
 	if !errors.Is(err, errNoSpare) {
 		return c, err
 	}
-	id, schema := newID(), schemaFor(spec.Slug)
+	id, schema := newID(), SchemaFor(spec.Slug)
 	if err := s.reserve(ctx, id, schema, spec, by); err != nil {
 		return Created{}, err
 	}
@@ -113,7 +113,7 @@ func (s *Service) createFromSpare(ctx context.Context, spec Spec, by By) (Create
 		if err := s.enter(ctx, tx, spare.ClinicID, spare.SchemaName, by); err != nil {
 			return err
 		}
-		home := schemaFor(spec.Slug)
+		home := SchemaFor(spec.Slug)
 		first, err := s.first(ctx, spare.ClinicID, home, spec, by, &out)
 		if err != nil {
 			return err

@@ -14,7 +14,7 @@ func FuzzSlug(f *testing.F) {
 	}
 	registry := regexp.MustCompile(`\A[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?\z`)
 	f.Fuzz(func(t *testing.T, slug string) {
-		key, text := slugProblem(slug)
+		key, text := SlugProblem(slug)
 		if (key == "") != (text == "") {
 			t.Errorf("%q: %q, %q", slug, key, text)
 		}

@@ -185,7 +185,7 @@ func (s *Service) lock(ctx context.Context, tx pgx.Tx, q *platformdb.Queries, sl
 // RenameSlug gives a clinic another slug. The old one leads to it for ever and
 // is given to no other. Errors: NotFound, Invalid (slug), Conflict.
 func (s *Service) RenameSlug(ctx context.Context, slug, to string, by By) (Changed, error) {
-	if key, text := slugProblem(to); text != "" {
+	if key, text := SlugProblem(to); text != "" {
 		return Changed{}, invalid("slug", key, text)
 	}
 	var out Changed

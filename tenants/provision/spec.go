@@ -56,9 +56,9 @@ var (
 	userForm  = regexp.MustCompile(`^[a-z0-9][a-z0-9._@+-]{1,149}$`)
 )
 
-// slugProblem says what is wrong with a slug, empty for nothing. The rule is
+// SlugProblem says what is wrong with a slug, empty for nothing. The rule is
 // the registry's own, so that what passes here is not refused there.
-func slugProblem(slug string) (key, text string) {
+func SlugProblem(slug string) (key, text string) {
 	switch {
 	case slug == "":
 		return "error.required", "is required"
@@ -81,7 +81,7 @@ func (sp Spec) clean() (Spec, error) {
 		checkText(&p, field, *v, most, required)
 	}
 	line("name", &sp.Name, 200, true)
-	if key, text := slugProblem(sp.Slug); text != "" {
+	if key, text := SlugProblem(sp.Slug); text != "" {
 		p.Add("slug", key, text)
 	}
 	sp.AdminEmail = checkEmail(&p, "admin_email", sp.AdminEmail, true)
@@ -198,6 +198,6 @@ func (sp Spec) username() string {
 	return "admin"
 }
 
-// schemaFor names a clinic's schema. A slug has no underscore, so no two slugs
+// SchemaFor names a clinic's schema. A slug has no underscore, so no two slugs
 // have one name; and a slug is never given to another clinic.
-func schemaFor(slug string) string { return "clinic_" + strings.ReplaceAll(slug, "-", "_") }
+func SchemaFor(slug string) string { return "clinic_" + strings.ReplaceAll(slug, "-", "_") }

@@ -1,0 +1,238 @@
+package backup
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/cloister-health/cloister/internal/apperr"
+)
+
+// home is where an archive comes to: the schema of the transaction's scope.
+type home struct {
+	tx      pgx.Tx
+	clinic  uuid.UUID
+	slug    string
+	schema  string
+	keyhole *keyhole
+}
+
+// load fills the empty schema of the archive's version. The triggers are off
+// while it does: they would number anew, move, time and record what was all that
+// already. So is FORCE, because COPY takes no table that is under a policy; the
+// schema is this transaction's alone until the walls stand again and were
+// checked, and every row gets its clinic by the column's default, which the
+// table's check holds. Both are back when it returns without an error.
+func (s *Service) load(ctx context.Context, h home, a *Reader, o RestoreOptions) error {
+	is, err := shapeOf(ctx, h.tx, h.schema)
+	if err != nil {
+		return err
+	}
+	if err := is.same(a.Header()); err != nil {
+		return err
+	}
+	return h.quietly(ctx, is.all, func() error {
+		for i := len(is.tables) - 1; i >= 0; i-- { // what migrations put there
+			if _, err := h.tx.Exec(ctx, "delete from "+h.name(is.tables[i].Name)); err != nil {
+				return err
+			}
+		}
+		at := Progress{Total: len(is.tables) + 1}
+		for _, t := range a.Header().Tables {
+			at.Step = t.Name
+			if err := h.table(ctx, a.nextTable(), t, func(n int) {
+				at.Rows++
+				at.Bytes += int64(n)
+				if at.Rows%tellEvery == 0 {
+					tell(o.Progress, at)
+				}
+			}); err != nil {
+				return err
+			}
+			at.Done++
+			tell(o.Progress, at)
+		}
+		_, err := h.tx.Exec(ctx, nameWords)
+		return err
+	})
+}
+
+// nameWords makes the vocabulary of the search, as platform.learn_words would.
+const nameWords = `insert into name_words (word)
+select distinct w from patients p cross join unnest(string_to_array(btrim(p.search_key), ' ')) w where w <> ''`
+
+func (h home) name(table string) string { return pgx.Identifier{h.schema, table}.Sanitize() }
+
+// quietly runs fn while the tables' own triggers and FORCE are off.
+func (h home) quietly(ctx context.Context, tables []string, fn func() error) error {
+	b := &strings.Builder{}
+	for _, t := range tables {
+		fmt.Fprintf(b, "alter table %[1]s disable trigger user; alter table %[1]s no force row level security;", h.name(t))
+	}
+	if _, err := h.tx.Conn().PgConn().Exec(ctx, b.String()).ReadAll(); err != nil {
+		return err
+	}
+	if err := fn(); err != nil {
+		return err
+	}
+	b.Reset()
+	for _, t := range tables {
+		fmt.Fprintf(b, "alter table %[1]s enable trigger user; alter table %[1]s force row level security;", h.name(t))
+	}
+	_, err := h.tx.Conn().PgConn().Exec(ctx, b.String()).ReadAll()
+	return err
+}
+
+// table loads one table as it comes.
+func (h home) table(ctx context.Context, r *rows, t Table, tell func(int)) error {
+	in := &intake{rows: r, h: h, made: t.madeColumns(), tell: tell}
+	tag, err := h.tx.Conn().PgConn().CopyFrom(ctx, in, t.copyIn(h.schema))
+	switch {
+	case in.err != nil: // the server only repeats it
+		return in.err
+	case err != nil:
+		return unfit(t.Name, err)
+	case tag.RowsAffected() != in.rows.count.Rows:
+		return broken(fmt.Sprintf("gave %d rows of %s and Postgres took %d", in.rows.count.Rows, t.Name, tag.RowsAffected()))
+	}
+	return nil
+}
+
+// unfit says what Postgres has against rows, without the values that its own
+// words may quote.
+func unfit(table string, err error) error {
+	var pe *pgconn.PgError
+	if !errors.As(err, &pe) || len(pe.Code) != 5 {
+		return err
+	}
+	switch pe.Code[:2] {
+	case "22", "23":
+		where := ""
+		if pe.ConstraintName != "" {
+			where = ", " + pe.ConstraintName
+		}
+		return apperr.New(apperr.Invalid, "", fmt.Sprintf("the archive holds rows of %s that the clinic's tables do not take (SQLSTATE %s%s)", table, pe.Code, where))
+	}
+	return fmt.Errorf("table %s: %s (SQLSTATE %s)", table, pe.Message, pe.Code)
+}
+
+// intake gives Postgres the rows, sealed for where they come to and with the
+// columns that are made.
+type intake struct {
+	rows *rows
+	h    home
+	made []string
+	tell func(int)
+	buf  []byte
+	off  int
+	err  error
+}
+
+func (i *intake) Read(p []byte) (int, error) {
+	if i.off == len(i.buf) {
+		if err := i.fill(); err != nil {
+			if !errors.Is(err, io.EOF) {
+				i.err = err
+			}
+			return 0, err
+		}
+	}
+	n := copy(p, i.buf[i.off:])
+	i.off += n
+	return n, nil
+}
+
+// block is how much goes to the server at a time.
+const block = 32 << 10
+
+func (i *intake) fill() error {
+	i.buf, i.off = i.buf[:0], 0
+	for len(i.buf) < block {
+		line, err := i.rows.next()
+		if errors.Is(err, io.EOF) && len(i.buf) > 0 {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		i.tell(len(line))
+		if i.buf, err = i.row(i.buf, line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (i *intake) row(to, line []byte) ([]byte, error) {
+	t := i.rows.t
+	if len(i.made) == 0 && !t.hasOpened() {
+		return append(to, line...), nil
+	}
+	fields := fieldsOf(line)
+	was := loadedRow{t: t, fields: slices.Clone(fields), keyset: i.h.keyhole.keyset}
+	for _, column := range i.made {
+		v, err := made[t.Name+"."+column](was)
+		if err != nil {
+			return nil, err
+		}
+		fields = append(fields, byteaField(v))
+	}
+	if err := i.h.keyhole.close(t, fields); err != nil {
+		return nil, err
+	}
+	return lineOf(to, fields), nil
+}
+
+// loadFiles puts every file into the store for the clinic, encrypted for its
+// document there. One that is there already, in a clinic that is put back, stays.
+func (s *Service) loadFiles(ctx context.Context, h home, a *Reader, o RestoreOptions) error {
+	at := Progress{Step: "files", Done: len(a.Header().Tables), Total: len(a.Header().Tables) + 1}
+	return a.eachFile(func(id uuid.UUID, content []byte) error {
+		var n int
+		err := h.tx.QueryRow(ctx, "select count(*) from "+h.name(documents)+" where id = $1", id).Scan(&n)
+		if err != nil || n != 1 {
+			return errors.Join(err, broken(fmt.Sprintf("holds a file %s of no document", id)))
+		}
+		at.Rows++
+		at.Bytes += int64(len(content))
+		tell(o.Progress, at)
+		if o.Replace && s.has(ctx, h, id, content) {
+			return nil
+		}
+		if s.conf.Files == nil {
+			return errors.New("there is no store of files")
+		}
+		return s.conf.Files.Put(ctx, h.keyhole.keyset, h.clinic, id, content)
+	})
+}
+
+func (s *Service) has(ctx context.Context, h home, id uuid.UUID, content []byte) bool {
+	there, err := s.read(ctx, &source{clinic: Clinic{ID: h.clinic}, keyhole: h.keyhole}, id)
+	return err == nil && bytes.Equal(there, content)
+}
+
+// whole compares documents with files: each has one, or the archive says that
+// it had none.
+func (h home) whole(ctx context.Context, m Manifest, all []string) error {
+	lost := int64(len(m.Files.Missing) + len(m.Files.Sealed))
+	var n int64
+	for _, t := range all {
+		if t == documents {
+			if err := h.tx.QueryRow(ctx, "select count(*) from "+h.name(documents)).Scan(&n); err != nil {
+				return err
+			}
+		}
+	}
+	if n != m.Files.Count+lost {
+		return broken(fmt.Sprintf("has %d documents, %d files and %d that it says were lost", n, m.Files.Count, lost))
+	}
+	return nil
+}
