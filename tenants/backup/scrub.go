@@ -69,7 +69,12 @@ func (s *scrubber) table(t Table) func([][]byte) (bool, error) {
 			case rules[i] == nil || t.Columns[i].Opened: // a type without a stand-in
 				fields[i] = null
 			default:
-				fields[i] = []byte(escape.Replace(rules[i](s, r, unescape.Replace(string(f)))))
+				v := rules[i](s, r, unescape.Replace(string(f)))
+				if v == absent {
+					fields[i] = null
+					continue
+				}
+				fields[i] = []byte(escape.Replace(v))
 			}
 		}
 		return true, nil
@@ -82,7 +87,7 @@ func kept(t Table, c Column) bool {
 	if _, other := replaced[t.Name+"."+c.Name]; other {
 		return false
 	}
-	return slices.Contains(t.Key, c.Name) && c.Type == "uuid" || c.Type == "uuid" || c.Type == "uuid[]" || slices.Contains(keptColumns[t.Name], c.Name)
+	return c.Type == "uuid" || c.Type == "uuid[]" || slices.Contains(keptColumns[t.Name], c.Name)
 }
 
 // blank is the stand-in of a column that nobody wrote a rule for; nil is null.
@@ -119,7 +124,10 @@ func lower(s *scrubber, r row, old string) string { return strings.ToLower(words
 
 func nothing(*scrubber, row, string) string { return "" }
 
-func none(*scrubber, row, string) string { return `\N` }
+// absent is what no text of Postgres can be: the stand-in of a value that isn't.
+const absent = "\x00"
+
+func none(*scrubber, row, string) string { return absent }
 
 // phone is a number that is given to nobody: +91 and a first digit that no
 // number has.
