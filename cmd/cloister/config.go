@@ -27,6 +27,7 @@ type config struct {
 	AppURL           secret `env:"CLOISTER_APP_URL"`
 	MigratorURL      secret `env:"CLOISTER_MIGRATOR_URL"`
 	AuditorURL       secret `env:"CLOISTER_AUDITOR_URL"`
+	BackupURL        secret `env:"CLOISTER_BACKUP_URL"`
 	AppPassword      secret `env:"CLOISTER_APP_PASSWORD"`
 	MigratorPassword secret `env:"CLOISTER_MIGRATOR_PASSWORD"`
 	AuditorPassword  secret `env:"CLOISTER_AUDITOR_PASSWORD"`

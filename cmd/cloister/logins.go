@@ -9,11 +9,13 @@ import (
 )
 
 // Logins of the database that the program's parts use. The service has app
-// only; the worker and the command line have migrator, too; admin makes roles.
+// only; the worker and the command line have migrator, too; a clinic's export
+// reads as backup; admin makes roles.
 const (
 	appLogin      = "cloister_app"
 	migratorLogin = "cloister_migrator"
 	auditorLogin  = "cloister_auditor"
+	backupLogin   = "cloister_backup"
 )
 
 // master reads the master secret. Errors: *configError.

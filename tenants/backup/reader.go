@@ -348,7 +348,7 @@ func damaged(err error) error {
 	if errors.As(err, &source) {
 		return source.error
 	}
-	return apperr.Wrap(apperr.Invalid, "", "the archive is damaged, or no archive", err)
+	return apperr.Wrap(apperr.Invalid, "", "the archive is damaged or cut short, or is no archive", err)
 }
 
 // bounded gives what comes unpacked and stops when it is too much.

@@ -128,6 +128,10 @@ func TestAScrubbedCopyTellsNothing(t *testing.T) {
 	if !out.Header.Scrubbed || out.Manifest.Rows() < 60 {
 		t.Errorf("scrubbed %d rows", out.Manifest.Rows())
 	}
+	whole, _ := k.export(t, "alpha", backup.ExportOptions{Recipients: []age.Recipient{me.Recipient()}})
+	if !slices.ContainsFunc(entries(t, whole, me), func(e entry) bool { return bytes.Contains(e.body, []byte(canary)) }) {
+		t.Error("an archive that is not scrubbed does not hold the word either")
+	}
 	for _, e := range entries(t, file, me) {
 		for _, secret := range []string{canary, secretNumber, "+919811111111", "+919800000002", "1980-05-17", "Alpha Clinic"} {
 			if bytes.Contains(e.body, []byte(secret)) {
