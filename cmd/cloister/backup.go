@@ -51,7 +51,7 @@ func withBackup(ctx context.Context, env []string, offline bool, fn func(archive
 		if a.store, err = c.openFiles(ctx); err != nil {
 			return err
 		}
-		defer a.store.Close() //nolint:errcheck // every file was settled when it was put
+		defer a.store.Close() // every file was settled when it was put
 		conf.Files = a.store
 	}
 	if a.Service, err = backup.New(conf); err != nil {
@@ -81,7 +81,7 @@ func (r *reading) identities() ([]age.Identity, error) {
 	if err != nil {
 		return nil, usageError{fmt.Errorf("--identity: %w", err)}
 	}
-	defer f.Close() //nolint:errcheck // it was only read
+	defer f.Close()
 	ids, err := backup.ParseIdentities(f)
 	if err != nil {
 		return nil, usageError{fmt.Errorf("--identity: %w", err)}

@@ -76,7 +76,7 @@ func exportTo(ctx context.Context, s archives, slug, name string, force bool, st
 	if err != nil {
 		return backup.Exported{}, usageError{err}
 	}
-	defer os.Remove(f.Name()) //nolint:errcheck // it was renamed, unless something failed
+	defer os.Remove(f.Name()) // it was renamed, unless something failed
 	out, err := s.Export(ctx, slug, f, o)
 	if err == nil {
 		err = f.Sync()

@@ -36,6 +36,7 @@ func TestAnArchiveOfAnOlderVersionComesForward(t *testing.T) {
 	if again, err := m.Up(t.Context(), migrate.Options{}); err != nil || again.Pending != 0 {
 		t.Errorf("%d are behind after it, %v", again.Pending, err)
 	}
+	k.audited(t)
 	d, err := k.Diff(t.Context(), open(file), "forward", backup.VerifyOptions{}, nil)
 	if err != nil || !d.Equal() || len(d.NoTable) == 0 {
 		t.Errorf("%+v, %v", d, err)

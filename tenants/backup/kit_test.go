@@ -14,6 +14,7 @@ import (
 	"github.com/cloister-health/cloister/internal/keys"
 	"github.com/cloister-health/cloister/internal/testkit"
 	"github.com/cloister-health/cloister/tenants/backup"
+	"github.com/cloister-health/cloister/tenants/isolation/audit"
 )
 
 // kit is a database with the two clinics, of which alpha has files and a number
@@ -142,4 +143,17 @@ func (k kit) print(t *testing.T) string {
 		(select md5(string_agg(c::text, '' order by id)) from platform.clinics c), (select md5(string_agg(s::text, '' order by clinic_id)) from platform.schemas s),
 		(select md5(string_agg(u::text, '' order by clinic_id, kind)) from platform.usage u), (select count(*) from platform.keysets),
 		(select md5(string_agg(p::text, '' order by id)) from clinic_alpha.patients p), (select count(*) from clinic_alpha.trail))`)
+}
+
+// audited has the audit look at the whole database: walls, grants, and every
+// clinic's schema against what its version should have.
+func (k kit) audited(t *testing.T) {
+	t.Helper()
+	r, err := audit.Run(t.Context(), testkit.Conn(t, k.Auditor), audit.Options{Version: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range r.Findings {
+		t.Errorf("the audit finds %+v", f)
+	}
 }

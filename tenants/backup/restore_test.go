@@ -28,6 +28,7 @@ func TestARestoredExportIsTheSame(t *testing.T) {
 	if d := first.Manifest.Differing(second.Manifest); len(d) > 0 {
 		t.Errorf("the export of the restored export differs in %v", d)
 	}
+	k.audited(t)
 	home := testkit.Clinic{ID: out.ID, Slug: out.Slug, Schema: out.Schema}
 	// The service's own roles see it, through its walls.
 	tx := k.As(t, home, access.Receptionist)
@@ -105,6 +106,7 @@ func TestReplacePutsAClinicBackAndKeepsWhatWasEnded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	k.audited(t)
 	if !k.routes(t, "alpha") || out.Status != "active" || out.ID != testkit.Alpha.ID {
 		t.Errorf("replaced %+v", out)
 	}
