@@ -1,0 +1,268 @@
+package prove
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// judge is how an attempt's outcome is told from a failure.
+type judge int
+
+const (
+	byRows    judge = iota // the attack must give and change no row
+	byMark                 // the victim's mark must stand nowhere in the outcome
+	byRefusal              // the attack must be refused
+	byEqual                // hit and miss must look the same
+)
+
+// attempt is one attack: statements of the service's login, each of which is
+// one statement.
+type attempt struct {
+	route  string
+	role   string
+	object string // table, function or role that is attacked, for the report
+	victim *clinic
+	setup  []string // what goes before; its outcome is not judged
+	attack []string
+	miss   []string // byEqual: the attack with a value that nobody has
+	hide   []string // byEqual: what hit and miss differ in by themselves
+	judge  judge
+	commit bool // end with COMMIT; what was changed is then looked for as the owner
+	alone  bool // on a connection of its own, statement by statement
+}
+
+// result of one statement.
+type result struct {
+	rows [][]string
+	tag  string
+	n    int64
+	err  *pgconn.PgError
+}
+
+// text is all that an attacker sees of it.
+func (r result) text() string {
+	var b strings.Builder
+	for _, row := range r.rows {
+		b.WriteString(strings.Join(row, "|") + "\n")
+	}
+	if e := r.err; e != nil {
+		fmt.Fprintf(&b, "%s %s %s %s %s %s %s %s", e.Code, e.Message, e.Detail, e.Hint, e.Where, e.TableName, e.ColumnName, e.ConstraintName)
+	}
+	return b.String()
+}
+
+// session is an attacker's connection.
+type session struct {
+	pg      *pgconn.PgConn
+	notices strings.Builder
+}
+
+func dial(ctx context.Context, dsn string) (*session, error) {
+	c, err := pgconn.ParseConfig(dsn)
+	if err != nil {
+		return nil, errors.New("the service's connection string is not a Postgres URL or keyword=value list")
+	}
+	s := &session{}
+	c.RuntimeParams["application_name"] = "cloister prove"
+	c.RuntimeParams["statement_timeout"] = "5000"
+	c.RuntimeParams["lock_timeout"] = "2000"
+	c.RuntimeParams["search_path"] = ""
+	c.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) { s.notices.WriteString(n.Message + " " + n.Detail + "\n") }
+	s.pg, err = pgconn.ConnectConfig(ctx, c)
+	return s, err
+}
+
+func (s *session) close(ctx context.Context) { _ = s.pg.Close(ctx) }
+
+// run sends statements, all at once or one by one, and gives the result of each
+// that was reached.
+func (s *session) run(ctx context.Context, statements []string, apart bool) ([]result, error) {
+	s.notices.Reset()
+	if !apart {
+		return s.send(ctx, strings.Join(statements, ";\n"))
+	}
+	var all []result
+	for _, sql := range statements {
+		rs, err := s.send(ctx, sql)
+		if err != nil {
+			return all, err
+		}
+		all = append(all, rs...)
+	}
+	return all, nil
+}
+
+func (s *session) send(ctx context.Context, sql string) ([]result, error) {
+	m := s.pg.Exec(ctx, sql)
+	var all []result
+	for m.NextResult() {
+		var r result
+		rd := m.ResultReader()
+		for rd.NextRow() {
+			row := make([]string, len(rd.Values()))
+			for i, v := range rd.Values() {
+				row[i] = string(v)
+			}
+			r.rows = append(r.rows, row)
+		}
+		tag, err := rd.Close()
+		r.tag, r.n = tag.String(), tag.RowsAffected()
+		if err != nil && !errors.As(err, &r.err) {
+			return all, err
+		}
+		all = append(all, r)
+	}
+	err := m.Close()
+	var pe *pgconn.PgError
+	switch {
+	case err == nil:
+	case !errors.As(err, &pe):
+		return all, err
+	case len(all) == 0 || all[len(all)-1].err == nil:
+		all = append(all, result{err: pe})
+	}
+	return all, nil
+}
+
+// seen is a leak: what the attacker saw.
+type seen struct {
+	attempt
+	what string
+}
+
+// try runs an attempt and judges it; nil is no leak. The session is clean after.
+func (s *session) try(ctx context.Context, a attempt, mark bool) (*seen, error) {
+	hit, notices, err := s.once(ctx, a, a.attack)
+	if err != nil {
+		return nil, err
+	}
+	what := ""
+	if mark {
+		what = marked(a, hit, notices)
+	}
+	switch {
+	case what != "":
+	case a.judge == byRows:
+		what = rowsOf(hit)
+	case a.judge == byRefusal:
+		what = letThrough(hit)
+	case a.judge == byEqual:
+		miss, missed, err := s.once(ctx, a, a.miss)
+		if err != nil {
+			return nil, err
+		}
+		if h, m := a.plain(hit, notices), a.plain(miss, missed); h != m {
+			what = fmt.Sprintf("a value of the other clinic gives %q, one of nobody %q", short(h), short(m))
+		}
+	}
+	if what == "" {
+		return nil, nil
+	}
+	return &seen{attempt: a, what: what}, nil
+}
+
+// once runs setup and attack in the given way and gives the results of the attack.
+func (s *session) once(ctx context.Context, a attempt, attack []string) ([]result, string, error) {
+	all, err := s.run(ctx, append(append([]string{}, a.setup...), attack...), a.alone)
+	notices := s.notices.String()
+	if err != nil {
+		return nil, "", err
+	}
+	if len(all) < len(a.setup) { // the setup itself was refused, and with it the attack
+		all = nil
+	} else {
+		if n := len(a.setup); n > 0 && all[n-1].err != nil {
+			all = all[:n-1]
+		}
+		all = all[min(len(a.setup), len(all)):]
+	}
+	end := "rollback"
+	if a.commit && s.pg.TxStatus() == 'T' {
+		end = "commit"
+	}
+	if s.pg.TxStatus() != 'I' {
+		ended, err := s.send(ctx, end)
+		if err != nil {
+			return nil, "", err
+		}
+		for _, r := range ended {
+			if r.err != nil { // a deferred constraint: nothing was changed
+				all = append(all, r)
+				for i := range all {
+					all[i].n = 0
+				}
+			}
+		}
+	}
+	return all, notices, nil
+}
+
+// rowsOf tells of rows that were given or changed.
+func rowsOf(rs []result) string {
+	for _, r := range rs {
+		if len(r.rows) > 0 {
+			return fmt.Sprintf("%d rows: %s", len(r.rows), short(r.text()))
+		}
+		if r.n > 0 && r.err == nil {
+			return r.tag
+		}
+	}
+	return ""
+}
+
+func letThrough(rs []result) string {
+	if len(rs) == 0 {
+		return ""
+	}
+	last := rs[len(rs)-1]
+	if last.err != nil {
+		return ""
+	}
+	return "was let through: " + strings.TrimSpace(last.tag+" "+short(last.text()))
+}
+
+// marked looks for the victim's mark in everything that came back, and not in
+// what the attacker wrote himself.
+func marked(a attempt, rs []result, notices string) string {
+	var all strings.Builder
+	for _, r := range rs {
+		all.WriteString(r.text())
+	}
+	all.WriteString(notices)
+	said := all.String()
+	for _, m := range []string{a.victim.mark, hex.EncodeToString([]byte(a.victim.mark))} {
+		if strings.Contains(said, m) && !strings.Contains(strings.Join(a.attack, " "), m) {
+			return "the canary " + m + " is in: " + short(said)
+		}
+	}
+	return ""
+}
+
+var costs = regexp.MustCompile(`(?i)(Time|Memory|Buffers|Peak)[^\n]*`)
+
+// plain is an outcome without what hit and miss may differ in.
+func (a attempt) plain(rs []result, notices string) string {
+	var b strings.Builder
+	for _, r := range rs {
+		b.WriteString(r.tag + " " + r.text() + "\n")
+	}
+	text := costs.ReplaceAllString(b.String()+notices, "")
+	for _, h := range a.hide {
+		text = strings.ReplaceAll(text, h, "?")
+	}
+	return text
+}
+
+func short(s string) string {
+	s = strings.TrimSpace(s)
+	if len(s) > 300 {
+		s = s[:300] + "…"
+	}
+	return s
+}
