@@ -19,6 +19,7 @@ const (
 	byMark                 // the victim's mark must stand nowhere in the outcome
 	byRefusal              // the attack must be refused
 	byEqual                // hit and miss must look the same
+	byTime                 // hit and miss must take as long
 )
 
 // attempt is one attack: statements of the service's login, each of which is
@@ -32,6 +33,8 @@ type attempt struct {
 	attack []string
 	miss   []string // byEqual: the attack with a value that nobody has
 	hide   []string // byEqual: what hit and miss differ in by themselves
+	marks  []string // besides the mark: what else must not be seen
+	left   []string // through the pool: what the victim's transaction leaves
 	judge  judge
 	commit bool // end with COMMIT; what was changed is then looked for as the owner
 	alone  bool // on a connection of its own, statement by statement
@@ -148,6 +151,8 @@ func (s *session) try(ctx context.Context, a attempt, mark bool) (*seen, error) 
 	}
 	switch {
 	case what != "":
+	case a.judge == byTime:
+		what, err = s.clock(ctx, a)
 	case a.judge == byRows:
 		what = rowsOf(hit)
 	case a.judge == byRefusal:
@@ -161,8 +166,8 @@ func (s *session) try(ctx context.Context, a attempt, mark bool) (*seen, error) 
 			what = fmt.Sprintf("a value of the other clinic gives %q, one of nobody %q", short(h), short(m))
 		}
 	}
-	if what == "" {
-		return nil, nil
+	if what == "" || err != nil {
+		return nil, err
 	}
 	return &seen{attempt: a, what: what}, nil
 }
@@ -236,7 +241,7 @@ func marked(a attempt, rs []result, notices string) string {
 	}
 	all.WriteString(notices)
 	said := all.String()
-	for _, m := range []string{a.victim.mark, hex.EncodeToString([]byte(a.victim.mark))} {
+	for _, m := range append([]string{a.victim.mark, hex.EncodeToString([]byte(a.victim.mark)), a.victim.only.String()}, a.marks...) {
 		if strings.Contains(said, m) && !strings.Contains(strings.Join(a.attack, " "), m) {
 			return "the canary " + m + " is in: " + short(said)
 		}

@@ -34,6 +34,7 @@ where k.contype = 'c' and c.relnamespace = $1::regnamespace and cardinality(k.co
 // plant fills the clinic at i. A table that can't be filled is blind.
 func (w *world) plant(ctx context.Context, i int) error {
 	c := w.clinics[i]
+	w.canary[c.schema] = map[string]map[string]string{}
 	checks := map[string][]check{}
 	rows, err := w.owner[i].Query(ctx, sqlChecks, c.schema)
 	if err != nil {
@@ -106,8 +107,8 @@ func (w *world) plantTable(ctx context.Context, tx pgx.Tx, c *clinic, t *table, 
 				continue
 			}
 			planted++
-			if w.canary[t.name] == nil {
-				w.canary[t.name] = values
+			if w.canary[c.schema][t.name] == nil {
+				w.canary[c.schema][t.name] = values
 			}
 		}
 		if planted == 0 {

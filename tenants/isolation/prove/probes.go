@@ -18,6 +18,7 @@ const (
 	wallSession   wall = "session"   // what a session may do besides: set_config, temporary tables, languages, locks, large objects
 	wallLogin     wall = "login"     // what the service's login is: no superuser, member of staff roles alone
 	wallPool      wall = "pool"      // the look at a connection before it serves another clinic
+	wallPlace     wall = "place"     // each clinic has tables of its own
 )
 
 // route is one way of attack; its control must leak.
@@ -146,7 +147,9 @@ var clinicDown = []wall{wallClinic}
 func reading() probe {
 	p := probe{rule: rule("CLO-P001", isolation.Critical, "Rows of another clinic by a plain statement", "A statement that names the other clinic's table, or runs with its path, gives its rows.")}
 	read := func(name string, every bool, sql func(t *table, row, schema string) string) {
-		p.routes = append(p.routes, onTables(name, clinicDown, true, every, func(w *world, t *table, role string, _, v *clinic) string { return sql(t, w.row(t, role, "t"), v.schema) }))
+		p.routes = append(p.routes, onTables(name, clinicDown, true, every, func(w *world, t *table, role string, _, v *clinic) string {
+			return sql(t, w.row(t, role, "t"), v.schema)
+		}))
 	}
 	read("select by name", true, func(t *table, row, s string) string { return "select " + row + " from " + t.in(s) + " t" })
 	read("select only", false, func(t *table, row, s string) string { return "select " + row + " from only " + t.in(s) + " t" })
@@ -156,7 +159,9 @@ func reading() probe {
 	read("group", false, func(t *table, row, s string) string {
 		return "select max(" + row + ") from " + t.in(s) + " t group by true"
 	})
-	read("sample", false, func(t *table, row, s string) string { return "select " + row + " from " + t.in(s) + " t tablesample system (100)" })
+	read("sample", false, func(t *table, row, s string) string {
+		return "select " + row + " from " + t.in(s) + " t tablesample system (100)"
+	})
 	read("false or true", false, func(t *table, row, s string) string {
 		return "select " + row + " from " + t.in(s) + " t where false or true or t.clinic_id is not null"
 	})

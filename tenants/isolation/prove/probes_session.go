@@ -5,6 +5,8 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/cloister-health/cloister/internal/keys"
+
 	"github.com/cloister-health/cloister/tenants/isolation"
 )
 
@@ -115,7 +117,7 @@ func forgeries(w *world, a, v *clinic, role string) map[string]scope {
 func signatures() probe {
 	p := probe{rule: rule("CLO-P007", isolation.Critical, "A forged, stripped or replayed signature is believed", "Clinic, actor and role count only under a signature over all three; a scope that anybody can write is no scope.")}
 	down := []wall{wallSignature}
-	for name := range forgeries(&world{keys: someKeys}, &clinic{}, &clinic{}, "x") {
+	for name := range forgeries(&world{keys: &keys.Master{}}, &clinic{}, &clinic{}, "x") {
 		p.routes = append(p.routes, route{name: name, down: down, quiet: true, each: func(w *world, a, v *clinic) []attempt {
 			var out []attempt
 			for _, role := range w.roles {
@@ -216,7 +218,9 @@ func settings() probe {
 	})
 	for name, undo := range map[string][]string{"reset all": {"reset all"}, "reset role": {"reset role"}, "rollback to savepoint": {"savepoint s", "reset all", "rollback to savepoint s"},
 		"discard plans": {"discard plans"}, "discard temp": {"discard temp"}, "row_security off": {"set local row_security = off"}, "commit and go on": {"commit", "begin"}} {
-		add(name, []wall{wallClinic, wallRole}, func(_ *world, _ scope, from string) []string { return append(append([]string{}, undo...), "select "+from) })
+		add(name, []wall{wallClinic, wallRole}, func(_ *world, _ scope, from string) []string {
+			return append(append([]string{}, undo...), "select "+from)
+		})
 	}
 	discard := len(p.routes)
 	add("discard all", []wall{wallClinic, wallRole}, func(_ *world, _ scope, from string) []string {

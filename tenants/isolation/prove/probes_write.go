@@ -26,8 +26,8 @@ func writes(name, right string, sql func(w *world, t *table, role string, a, v *
 
 // fresh is a row that the attacker brings: the canary's with keys of its own,
 // as far as the role may give them.
-func (w *world) fresh(t *table, role, clinicID string) map[string]string {
-	row := maps.Clone(w.canary[t.name])
+func (w *world) fresh(t *table, a *clinic, role, clinicID string) map[string]string {
+	row := maps.Clone(w.canary[a.schema][t.name])
 	if row == nil {
 		return nil
 	}
@@ -46,7 +46,7 @@ func (w *world) fresh(t *table, role, clinicID string) map[string]string {
 }
 
 // assignable gives a column that the role may change and what it sets it to.
-func assignable(t *table, role string, clinics ...*clinic) (column, value string) {
+func assignable(t *table, role string) (column, value string) {
 	cols := t.may(role, "u")
 	for _, c := range t.columns {
 		if (c.typ == "text" || strings.HasPrefix(c.typ, "timestamp")) && !c.generated && (len(cols) == 0 || slices.Contains(cols, c.name)) {
@@ -63,7 +63,7 @@ func writing() probe {
 	p := probe{rule: rule("CLO-P004", isolation.Critical, "Rows of another clinic are written, changed or removed", "A row that one clinic puts into another's record is as bad as one that it reads.")}
 	insert := func(clinicID func(a, v *clinic) string, tail string) func(w *world, t *table, role string, a, v *clinic) string {
 		return func(w *world, t *table, role string, a, v *clinic) string {
-			row := w.fresh(t, role, clinicID(a, v))
+			row := w.fresh(t, a, role, clinicID(a, v))
 			if len(row) == 0 {
 				return ""
 			}
@@ -110,11 +110,11 @@ func writing() probe {
 			}
 			return "merge into " + t.in(v.schema) + " t using (values (1)) o(n) on true when matched then delete"
 		}),
-		writes("insert on conflict do update", "i", func(w *world, t *table, role string, _, v *clinic) string {
-			if w.canary[t.name] == nil || w.canary[t.name]["id"] == "" || len(t.may(role, "u")) == 0 {
+		writes("insert on conflict do update", "i", func(w *world, t *table, role string, a, v *clinic) string {
+			if w.canary[a.schema][t.name]["id"] == "" || len(t.may(role, "u")) == 0 {
 				return ""
 			}
-			row := w.fresh(t, role, "")
+			row := w.fresh(t, a, role, "")
 			row["id"] = quote(sharedID.String()) // the victim has this row
 			return insertInto(t.in(v.schema), row) + " on conflict (id) do update set " + set(w, t, role)
 		}),

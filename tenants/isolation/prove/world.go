@@ -3,13 +3,16 @@ package prove
 import (
 	"context"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/sirupsen/logrus"
 
 	"github.com/cloister-health/cloister/internal/keys"
+	"github.com/cloister-health/cloister/tenants"
 	"github.com/cloister-health/cloister/tenants/migrate"
 )
 
@@ -39,8 +42,8 @@ type column struct {
 type table struct {
 	schema, name string
 	columns      []column
-	parents      []string              // tables that its foreign keys name
-	foreign      []string              // columns of its foreign keys, of one column each
+	parents      []string                     // tables that its foreign keys name
+	foreign      []string                     // columns of its foreign keys, of one column each
 	rights       map[string]map[string]string // role, then s, i, u or d, to columns joined by commas; d to "*"
 }
 
@@ -75,9 +78,15 @@ type world struct {
 	tables   []*table
 	registry []*table // of the shared schema
 	calls    []function
-	canary   map[string]map[string]string // table to column to the literal that was planted in both clinics
-	blind    []string                     // tables without a row to find
+	canary   map[string]map[string]map[string]string // schema to table to column to the literal that was planted
+	blind    []string                                // tables without a row to find
 	readOnly bool
+	deep     bool
+	copy     bool        // a deliberately broken one
+	version  int         // of the server, 150014
+	pid      uint32      // of the owner's session in the victim's clinic
+	app      string      // connection string of the service's login
+	pool     *tenants.DB // the service's own way; nil in a copy, where its look at connections is the wall that is down
 }
 
 func (w *world) table(name string) *table {
@@ -272,4 +281,12 @@ func (w *world) close(ctx context.Context) {
 			_ = c.Close(ctx)
 		}
 	}
+}
+
+// silent keeps the pool's lines about connections that attacks left dirty out of
+// the log: they are what the attacks are for.
+func silent() *logrus.Logger {
+	l := logrus.New()
+	l.SetOutput(io.Discard)
+	return l
 }
