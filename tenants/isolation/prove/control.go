@@ -251,7 +251,11 @@ func (b *breaker) place(ctx context.Context) error {
 // reload reads the catalogs anew after a wall went down.
 func (w *world) reload(ctx context.Context) error {
 	w.roles, w.barred, w.calls = nil, nil, nil
-	return w.load(ctx, w.owner[1])
+	if err := w.load(ctx, w.owner[1]); err != nil {
+		return err
+	}
+	_, err := w.owner[1].Exec(ctx, w.marked())
+	return err
 }
 
 func (s wall) String() string { return strings.ReplaceAll(string(s), "_", " ") }

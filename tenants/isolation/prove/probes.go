@@ -157,13 +157,13 @@ func reading() probe {
 		return "select first_value(" + row + ") over () from " + t.in(s) + " t order by 1 limit 1"
 	})
 	read("group", false, func(t *table, row, s string) string {
-		return "select max(" + row + ") from " + t.in(s) + " t group by true"
+		return "select max(" + row + ") from " + t.in(s) + " t group by t.clinic_id"
 	})
 	read("sample", false, func(t *table, row, s string) string {
 		return "select " + row + " from " + t.in(s) + " t tablesample system (100)"
 	})
 	read("false or true", false, func(t *table, row, s string) string {
-		return "select " + row + " from " + t.in(s) + " t where false or true or t.clinic_id is not null"
+		return "select " + row + " from " + t.in(s) + " t where false or 1 = 1"
 	})
 	p.routes = append(p.routes, route{name: "select by path", down: clinicDown, quiet: true, each: func(w *world, a, v *clinic) []attempt {
 		var out []attempt
@@ -208,7 +208,7 @@ func composed() probe {
 		"union":                "select 'x' where false union all select $row from $victim t",
 		"except":               "select $row from $victim t except select ''",
 		"aggregate":            "select x from (select string_agg($row, ',') as x from $victim t) s where x is not null",
-		"grouping sets":        "select max($row) from $victim t group by grouping sets ((t.clinic_id), (t.clinic_id, true))",
+		"grouping sets":        "select max($row) from $victim t group by grouping sets ((t.clinic_id), (t.clinic_id, t.tableoid))",
 		"self join":            "select $row from $victim t join $victim u on u.clinic_id = t.clinic_id",
 		"case":                 "select case when true then $row end from $victim t",
 	} {

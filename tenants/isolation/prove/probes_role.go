@@ -173,7 +173,7 @@ func refused(down []wall, statements map[string]string) []route {
 			var all []attempt
 			t := w.tables[0]
 			for _, role := range w.some() {
-				sql := strings.NewReplacer("$victim", ident(v.schema), "$own", ident(a.schema), "$table", t.in(v.schema), "$column", ident(t.columns[0].name)).Replace(text)
+				sql := strings.NewReplacer("$victim", ident(v.schema), "$own", ident(a.schema), "$table", t.in(v.schema), "$column", ident(t.columns[1].name)).Replace(text)
 				all = append(all, attempt{role: role, object: name, victim: v, setup: w.begin(a, role), attack: one(sql), judge: byRefusal})
 			}
 			return all
@@ -195,7 +195,7 @@ func paths() probe {
 		"table in the own schema": "create table $own.shadow (x text)", "table in the other schema": "create table $victim.shadow (x text)",
 		"view in the own schema": "create view $own.shadow as select 1 as x", "schema": "create schema shadow", "operator": "create operator $own.=== (leftarg = int, rightarg = int, function = int4eq)",
 		"function in platform": "create function platform.current_clinic(x int) returns uuid language sql as 'select null::uuid'", "type": "create type $own.shadow as enum ('a')",
-		"cast": "create cast (int as uuid) without function", "collation": "create collation $own.shadow from \"C\"",
+		"cast": "create cast (integer as uuid) with inout", "collation": "create collation $own.shadow from \"C\"",
 	})...)
 	p.routes = append(p.routes, route{name: "pg_temp first", down: clinicDown, each: func(w *world, a, v *clinic) []attempt {
 		var out []attempt
@@ -247,7 +247,7 @@ func definitions() probe {
 func common() probe {
 	p := probe{rule: rule("CLO-P014", isolation.High, "What all clinics share in a server is used", "Large objects, locks, events and other sessions belong to no schema and know no policy.")}
 	p.routes = refused([]wall{wallSession}, map[string]string{
-		"large object": "select lo_create(0)", "large object of bytes": "select lo_from_bytea(0, 'x')", "large object read": "select lo_get(lo_create(0))",
+		"large object": "select lo_create(0)", "large object of bytes": "select lo_from_bytea(0, 'x')",
 		"advisory lock": "select pg_advisory_xact_lock(1)", "advisory try": "select pg_try_advisory_xact_lock(1, 2)", "advisory shared": "select pg_advisory_xact_lock_shared(1)",
 		"advisory session lock": "select pg_try_advisory_lock(7461)", "event by function": "select pg_notify('cloister_proof', 'x')",
 	})

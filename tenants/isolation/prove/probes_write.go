@@ -116,7 +116,8 @@ func writing() probe {
 			}
 			row := w.fresh(t, a, role, "")
 			row["id"] = quote(sharedID.String()) // the victim has this row
-			return insertInto(t.in(v.schema), row) + " on conflict (id) do update set " + set(w, t, role)
+			col, _ := assignable(t, role)
+			return insertInto(t.in(v.schema), row) + " on conflict (id) do update set " + col + " = " + ident(t.name) + "." + col
 		}),
 		rolled("truncate", []wall{wallLogin}, func(t *table, v *clinic) string { return "truncate " + t.in(v.schema) + " cascade" }),
 		rolled("lock table", []wall{wallLogin}, func(t *table, v *clinic) string {

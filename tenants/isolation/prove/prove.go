@@ -352,6 +352,6 @@ func (w *world) open(ctx context.Context, migrator string) error {
 			}
 		}
 	}
-	_, err := w.owner[1].Exec(ctx, "select /* "+w.clinics[1].mark+" */ 1")
+	_, err := w.owner[1].Exec(ctx, w.marked())
 	return err
 }

@@ -161,7 +161,7 @@ func (w *world) tryOn(ctx context.Context, s **session, a attempt, attacker *cli
 			return nil, err
 		}
 	}
-	if w.readOnly {
+	if w.readOnly || w.copy {
 		a.commit = false
 	}
 	saw, err := (*s).try(ctx, a, !w.readOnly)
@@ -247,3 +247,7 @@ func (w *world) tell(r *isolation.Report, all tally) {
 		r.Add(isolation.Finding{Rule: ruleChanged, Object: l.seen.object, Reason: fmt.Sprintf("after %s, %s: %s", l.rule, l.route.name, l.seen.what)})
 	}
 }
+
+// marked is the owner's last statement before attacks: one that the victim's
+// mark is in, for the probe that looks at the statements of others.
+func (w *world) marked() string { return "select /* " + w.clinics[1].mark + " */ 1" }
