@@ -39,7 +39,7 @@ func (s *Service) CreateThrowaway(ctx context.Context, slug, mark string, by By)
 	if ThrowawayTag(slug) == "" {
 		return Created{}, fmt.Errorf("%q is no throw-away clinic's slug", slug)
 	}
-	spec, err := Spec{Name: throwawayName, Slug: slug, AdminEmail: mark + "@proof.invalid", Address: mark, Registration: mark}.clean()
+	spec, err := Spec{Name: throwawayName, Slug: slug, AdminEmail: "admin@" + mark + ".invalid", Address: mark, Registration: mark}.clean()
 	if err != nil {
 		return Created{}, err
 	}

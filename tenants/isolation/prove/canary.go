@@ -51,9 +51,9 @@ func (w *world) plant(ctx context.Context, i int) error {
 	return pgx.BeginFunc(ctx, w.owner[i], func(tx pgx.Tx) error {
 		for _, t := range w.ordered() {
 			switch err := w.plantTable(ctx, tx, c, t, checks[t.name]); {
-			case isSQL(err) && !slices.Contains(w.blind, t.name):
-				w.blind = append(w.blind, t.name)
-			case err != nil && !isSQL(err):
+			case isSQL(err):
+				w.blind[t.name] = err.Error()
+			case err != nil:
 				return err
 			}
 		}
@@ -112,7 +112,9 @@ func (w *world) plantTable(ctx context.Context, tx pgx.Tx, c *clinic, t *table, 
 			}
 		}
 		if planted == 0 {
-			return last
+			if err := remark(ctx, tx, c, t, last); err != nil {
+				return err
+			}
 		}
 		_, err := tx.Exec(ctx, "alter table "+t.in(c.schema)+" enable trigger user")
 		return err
@@ -140,6 +142,9 @@ func solve(ctx context.Context, tx pgx.Tx, c *clinic, t *table, checks []check, 
 			continue
 		}
 		choices[col.name] = candidates(c, col, checks, id)
+		if slices.Contains(t.own, col.name) && !col.notNull {
+			choices[col.name] = []string{"null::uuid"}
+		}
 	}
 	values := map[string]string{}
 	for _, group := range groups(choices, checks) {
@@ -155,18 +160,13 @@ func solve(ctx context.Context, tx pgx.Tx, c *clinic, t *table, checks []check, 
 			values[col] = found[i]
 		}
 	}
-	for col, v := range values {
-		if v == "default" {
-			delete(values, col)
-		}
-	}
 	return values, nil
 }
 
 // group is columns that checks tie together.
 type group struct {
 	columns []string
-	checks  []string
+	checks  []check
 }
 
 // groups are the columns' components under the checks; a check over a column
@@ -197,49 +197,100 @@ func groups(choices map[string][]string, checks []check) []group {
 				first = at(k.columns[0])
 			}
 		}
-		out[first].checks = append(out[first].checks, k.expr)
+		out[first].checks = append(out[first].checks, k)
 	}
 	return out
+}
+
+// remark puts the mark into the one row that a table may have and has already,
+// wherever the row's checks let it.
+func remark(ctx context.Context, tx pgx.Tx, c *clinic, t *table, why error) error {
+	var there bool
+	if err := tx.QueryRow(ctx, "select exists (select from "+t.in(c.schema)+")").Scan(&there); err != nil {
+		return err
+	}
+	if !there {
+		return why
+	}
+	for _, col := range t.columns {
+		if col.typ != "text" || col.generated {
+			continue
+		}
+		err := pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) error {
+			_, err := tx.Exec(ctx, "update "+t.in(c.schema)+" set "+ident(col.name)+" = $1", c.mark)
+			return err
+		})
+		if err != nil && !isSQL(err) {
+			return err
+		}
+	}
+	return nil
 }
 
 // most bounds the combinations that one question may try.
 const most = 60_000
 
+// fit keeps the candidates that pass the checks on their column alone.
+func fit(ctx context.Context, tx pgx.Tx, col string, checks []check, set []string) ([]string, error) {
+	var where []string
+	for _, k := range checks {
+		if len(k.columns) == 1 && k.columns[0] == col {
+			where = append(where, "("+k.expr+") is not false")
+		}
+	}
+	if len(where) == 0 {
+		return set, nil
+	}
+	sql := fmt.Sprintf("select n from (values %s) as v(%s, n) where %s order by n", listed(set), ident(col), strings.Join(where, " and "))
+	var at []int
+	err := pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, sql)
+		if err == nil {
+			at, err = pgx.CollectRows(rows, pgx.RowTo[int])
+		}
+		return err
+	})
+	var out []string
+	for _, n := range at {
+		out = append(out, set[n])
+	}
+	return out, err
+}
+
+// listed spells candidates with their places as rows of VALUES.
+func listed(set []string) string {
+	var vals []string
+	for j, lit := range set {
+		vals = append(vals, fmt.Sprintf("(%s, %d)", lit, j))
+	}
+	return strings.Join(vals, ", ")
+}
+
 // search asks the server for the first combination of candidates that passes.
 func search(ctx context.Context, tx pgx.Tx, g group, choices map[string][]string) ([]string, error) {
 	sets := make([][]string, len(g.columns))
+	size := 1
 	for i, col := range g.columns {
-		sets[i] = choices[col]
+		set, err := fit(ctx, tx, col, g.checks, choices[col])
+		if err != nil {
+			return nil, err
+		}
+		sets[i] = set
+		size *= len(set)
 	}
-	for size := 1; size > 0; {
-		size = 1
-		widest := 0
-		for i := range sets {
-			size *= len(sets[i])
-			if len(sets[i]) > len(sets[widest]) {
-				widest = i
-			}
+	for i, set := range sets {
+		if size > most && len(set) > 2 { // the best and the emptiest
+			sets[i] = []string{set[0], set[len(set)-1]}
 		}
-		if size <= most {
-			break
-		}
-		sets[widest] = sets[widest][:len(sets[widest])-1]
 	}
 	var from, order, pick, where []string
 	for i, col := range g.columns {
-		var vals []string
-		for j, lit := range sets[i] {
-			if lit == "default" {
-				lit = "null"
-			}
-			vals = append(vals, fmt.Sprintf("(%s, %d)", lit, j))
-		}
-		from = append(from, fmt.Sprintf("(values %s) as v%d(%s, n%d)", strings.Join(vals, ", "), i, ident(col), i))
+		from = append(from, fmt.Sprintf("(values %s) as v%d(%s, n%d)", listed(sets[i]), i, ident(col), i))
 		order = append(order, fmt.Sprintf("n%d", i))
 		pick = append(pick, fmt.Sprintf("n%d", i))
 	}
 	for _, k := range g.checks {
-		where = append(where, "("+k+") is not false")
+		where = append(where, "("+k.expr+") is not false")
 	}
 	sql := fmt.Sprintf("select array[%s] from %s where %s order by %s limit 1", strings.Join(pick, ", "), strings.Join(from, " cross join "),
 		strings.Join(where, " and "), strings.Join(order, " + "))
@@ -280,7 +331,7 @@ func candidates(c *clinic, col column, checks []check, id uuid.UUID) []string {
 		}
 		cast(id.String(), other.String())
 	case col.typ == "text" || strings.HasPrefix(col.typ, "character"):
-		cast(mark)
+		cast(mark, mark+"@proof.invalid")
 		for _, k := range checks {
 			if slices.Contains(k.columns, col.name) {
 				for _, m := range literal.FindAllStringSubmatch(k.expr, -1) {
@@ -288,17 +339,23 @@ func candidates(c *clinic, col column, checks []check, id uuid.UUID) []string {
 				}
 			}
 		}
-		cast(mark+"@proof.invalid", "+919800000000", "user:"+id.String(), "INR", "A", "2026", "09:00", "#aabbcc", "https://proof.invalid", "x", "")
+		cast("+919800000000", "user:"+id.String(), "INR", "A", "2026", "09:00", "#aabbcc", "https://proof.invalid", "x", "")
 	case col.typ == "bytea":
 		out = append(out, "'\\x"+hex.EncodeToString([]byte(fmt.Sprintf("%-32.32s", mark)))+"'::bytea")
 	case col.typ == "jsonb" || col.typ == "json":
 		cast(`{"canary": "`+mark+`"}`, "{}", "[]")
 	case strings.HasSuffix(col.typ, "[]"):
-		cast("{"+mark+"}", "{}", "{1}")
+		switch strings.TrimSuffix(col.typ, "[]") {
+		case "text":
+			cast("{" + mark + "}")
+		case "uuid":
+			cast("{" + id.String() + "}")
+		}
+		cast("{}", "{1}")
 	case col.typ == "boolean":
 		cast("false", "true")
 	case col.typ == "date" || strings.HasPrefix(col.typ, "timestamp"):
-		cast("2026-01-02", "2026-01-03")
+		cast("2026-01-02 09:00", "2026-01-02 09:15", "2026-01-03")
 	case strings.HasPrefix(col.typ, "time"):
 		cast("09:00", "10:00")
 	case col.typ == "interval":
@@ -317,8 +374,8 @@ func candidates(c *clinic, col column, checks []check, id uuid.UUID) []string {
 	if !col.notNull {
 		out = append(out, "null::"+col.typ)
 	}
-	if col.hasDefault {
-		out = append(out, "default")
+	if col.preset != "" {
+		out = append(out, "("+col.preset+")::"+col.typ)
 	}
 	return out
 }

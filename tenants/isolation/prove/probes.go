@@ -216,7 +216,16 @@ func composed() probe {
 			return strings.NewReplacer("$row", w.row(t, role, "t"), "$victim", t.in(v.schema), "$own", t.in(a.schema)).Replace(sql)
 		}))
 	}
-	slices.SortFunc(p.routes, func(a, b route) int { return strings.Compare(a.name, b.name) })
+	p.routes = append(p.routes, route{name: "view", down: clinicDown, each: func(w *world, a, v *clinic) []attempt {
+		var out []attempt
+		for _, view := range w.views {
+			for _, role := range w.roles {
+				out = append(out, attempt{role: role, object: view, victim: v, setup: w.begin(a, role), attack: one("select v::text from " + view + " v"), judge: byMark})
+			}
+		}
+		return out
+	}})
+	sortRoutes(p.routes)
 	return p
 }
 

@@ -268,6 +268,15 @@ func limits() probe {
 	add("row estimates", "pg_class keeps the planner's estimate of every table's rows and pages; EXPLAIN shows plans that come from it.", "select 'seen' from pg_class where relnamespace = $schema::regnamespace limit 1")
 	add("activity counters", "pg_stat_all_tables counts rows that were read and written, by table.", "select 'seen' from pg_stat_all_tables where schemaname = $schema limit 1")
 	add("sizes on disk", "pg_relation_size answers for every table.", "select 'seen' where pg_relation_size($schema || '.' || (select relname from pg_class where relnamespace = $schema::regnamespace and relkind = 'r' limit 1)) >= 0")
+	p.routes = append(p.routes, route{name: "table locks", limit: "LOCK TABLE asks for a right on the whole table and looks at no row: a role that may update or delete in every column may hold up another clinic's table until its statement or transaction times out.",
+		each: func(w *world, a, v *clinic) []attempt {
+			var out []attempt
+			for _, t := range w.tables {
+				role := w.attackers(t, "u")[0]
+				out = append(out, attempt{role: role, object: t.name, victim: v, setup: w.begin(a, role), attack: one("lock table " + t.in(v.schema) + " in access exclusive mode nowait"), judge: byRefusal})
+			}
+			return out
+		}})
 	add("events", "LISTEN asks for no right: events name clinic, topic and record by id, and nothing else.", "select 'seen' where has_schema_privilege('pg_catalog', 'usage')")
 	p.routes[len(p.routes)-1].each = func(w *world, a, v *clinic) []attempt {
 		return []attempt{{role: w.roles[0], object: "events", victim: v, setup: w.begin(a, w.roles[0]), attack: one("listen cloister"), judge: byRefusal}}

@@ -131,7 +131,7 @@ func texts() probe {
 		"ts_stat":            {clinicDown, "select word from ts_stat($query)"},
 		"query_to_xml":       {[]wall{wallClinic, wallSession}, "select query_to_xml($rows, true, true, '')"},
 		"table_to_xml":       {[]wall{wallClinic, wallSession}, "select table_to_xml($table::regclass, true, true, '')"},
-		"schema_to_xml":      {[]wall{wallClinic, wallSession, wallRole}, "select schema_to_xml($schema::regnamespace, true, true, '')"},
+		"schema_to_xml":      {[]wall{wallClinic, wallSession, wallRole}, "select schema_to_xml($schema, true, true, '')"},
 		"query_to_xmlschema": {[]wall{wallLogin}, "select length(query_to_xmlschema('select 1', true, true, '')::text)"},
 		"pg_read_file":       {[]wall{wallLogin}, "select pg_read_file('PG_VERSION')"},
 		"pg_ls_dir":          {[]wall{wallLogin}, "select count(*) from pg_ls_dir('.')"},
@@ -216,7 +216,7 @@ func definitions() probe {
 	p.routes = refused([]wall{wallLogin}, map[string]string{
 		"disable row security": "alter table $table disable row level security", "no force": "alter table $table no force row level security",
 		"policy": "create policy shadow on $table using (true)", "drop policy": "do $do$ begin perform 1; end $do$", "owner": "alter table $table owner to current_user",
-		"grant": "grant all on $table to public", "grant schema": "grant all on schema $victim to public", "drop table": "drop table $table cascade", "drop schema": "drop schema $victim cascade",
+		"drop table": "drop table $table cascade", "drop schema": "drop schema $victim cascade",
 		"add column": "alter table $table add column shadow text", "drop column": "alter table $table drop column $column cascade", "rename": "alter table $table rename to shadow",
 		"index": "create index on $table ($column)", "trigger off": "alter table $table disable trigger user", "statistics": "create statistics $victim.shadow on clinic_id, $column from $table",
 		"comment": "comment on table $table is 'x'", "default privileges": "alter default privileges for role cloister_owner grant all on tables to public",
@@ -229,6 +229,21 @@ func definitions() probe {
 	p.routes = slices.DeleteFunc(p.routes, func(r route) bool {
 		return slices.Contains([]string{"drop policy", "extension", "event trigger"}, r.name)
 	})
+	granted := func(name, grant, check string) {
+		p.routes = append(p.routes, route{name: name, down: []wall{wallLogin}, each: func(w *world, a, v *clinic) []attempt {
+			var out []attempt
+			for _, t := range w.tables {
+				for _, role := range w.some() {
+					fill := strings.NewReplacer("$victim", ident(v.schema), "$table", t.in(v.schema), "$quoted", quote(t.in(v.schema)), "$schema", quote(v.schema))
+					out = append(out, attempt{role: role, object: t.name, victim: v, setup: w.begin(a, role), attack: []string{fill.Replace(grant), fill.Replace(check)}})
+				}
+			}
+			return out
+		}})
+	}
+	// A GRANT of what one doesn't have is a warning and no error, so its effect is looked for.
+	granted("grant", "grant select on $table to public", "select 'granted' from pg_class c, aclexplode(c.relacl) a where c.oid = $quoted::regclass and a.grantee = 0")
+	granted("grant on the schema", "grant usage on schema $victim to public", "select 'granted' from pg_namespace n, aclexplode(n.nspacl) a where n.nspname = $schema and a.grantee = 0")
 	p.routes = append(p.routes, route{name: "drop owned", down: []wall{wallLogin}, each: func(w *world, a, v *clinic) []attempt {
 		var out []attempt
 		for _, role := range w.roles {

@@ -120,9 +120,6 @@ func writing() probe {
 			return insertInto(t.in(v.schema), row) + " on conflict (id) do update set " + col + " = " + ident(t.name) + "." + col
 		}),
 		rolled("truncate", []wall{wallLogin}, func(t *table, v *clinic) string { return "truncate " + t.in(v.schema) + " cascade" }),
-		rolled("lock table", []wall{wallLogin}, func(t *table, v *clinic) string {
-			return "lock table " + t.in(v.schema) + " in access exclusive mode"
-		}),
 	}
 	return p
 }

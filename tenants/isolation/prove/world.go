@@ -32,10 +32,10 @@ var sharedID = uuid.MustParse("018f0000-0000-7000-8000-00000000cafe")
 
 // column of a table.
 type column struct {
-	name, typ  string
-	notNull    bool
-	hasDefault bool
-	generated  bool
+	name, typ string
+	notNull   bool
+	preset    string // its default, as an expression
+	generated bool
 }
 
 // table is one that attacks name. rights tells what a role may do to a column.
@@ -44,6 +44,7 @@ type table struct {
 	columns      []column
 	parents      []string                     // tables that its foreign keys name
 	foreign      []string                     // columns of its foreign keys, of one column each
+	own          []string                     // columns that name a row of the same table
 	rights       map[string]map[string]string // role, then s, i, u or d, to columns joined by commas; d to "*"
 }
 
@@ -79,9 +80,11 @@ type world struct {
 	registry []*table // of the shared schema
 	calls    []function
 	canary   map[string]map[string]map[string]string // schema to table to column to the literal that was planted
-	blind    []string                                // tables without a row to find
+	blind    map[string]string                       // tables without a row to find
 	readOnly bool
 	deep     bool
+	sample   int         // attempts of a route and direction; 0 for all
+	views    []string    // of any schema, as regclass
 	copy     bool        // a deliberately broken one
 	version  int         // of the server, 150014
 	pid      uint32      // of the owner's session in the victim's clinic
@@ -97,8 +100,8 @@ func (w *world) table(name string) *table {
 	return w.tables[i]
 }
 
-const sqlColumns = `select c.relname::text, a.attname::text, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.atthasdef, a.attgenerated <> '' or a.attidentity <> ''
-from pg_class c join pg_attribute a on a.attrelid = c.oid
+const sqlColumns = `select c.relname::text, a.attname::text, format_type(a.atttypid, a.atttypmod), a.attnotnull, case when a.attgenerated = '' then coalesce(pg_get_expr(d.adbin, d.adrelid), '') else '' end, a.attgenerated <> '' or a.attidentity <> ''
+from pg_class c join pg_attribute a on a.attrelid = c.oid left join pg_attrdef d on d.adrelid = c.oid and d.adnum = a.attnum
 where c.relnamespace = $1::regnamespace and c.relkind in ('r', 'p') and not c.relispartition and a.attnum > 0 and not a.attisdropped
 order by c.relname, a.attnum`
 
@@ -120,6 +123,9 @@ from pg_proc p join pg_namespace n on n.oid = p.pronamespace
 where n.nspname !~ '^(pg_|information_schema|ext$)' and p.prokind = 'f' and p.prorettype <> 'trigger'::regtype
   and exists (select from pg_roles r where r.rolname = any ($1) and has_function_privilege(r.oid, p.oid, 'execute'))
 order by 1`
+
+const sqlViews = `select format('%I.%I', n.nspname, c.relname) from pg_class c join pg_namespace n on n.oid = c.relnamespace
+where c.relkind in ('v', 'm', 'f') and n.nspname !~ '^(pg_|information_schema$)' order by 1`
 
 // login is the one that the service has.
 const login = "cloister_app"
@@ -144,6 +150,12 @@ func (w *world) load(ctx context.Context, conn *pgx.Conn) error {
 	}
 	// The victim's schema counts: somebody may have opened one clinic alone.
 	if w.tables, err = w.relations(ctx, conn, w.clinics[1].schema); err != nil {
+		return err
+	}
+	if rows, err = conn.Query(ctx, sqlViews); err != nil {
+		return err
+	}
+	if w.views, err = pgx.CollectRows(rows, pgx.RowTo[string]); err != nil {
 		return err
 	}
 	if w.registry, err = w.relations(ctx, conn, "platform"); err != nil {
@@ -175,7 +187,7 @@ func (w *world) relations(ctx context.Context, conn *pgx.Conn, schema string) ([
 	}
 	var name, other, col string
 	var c column
-	if _, err := pgx.ForEachRow(rows, []any{&name, &c.name, &c.typ, &c.notNull, &c.hasDefault, &c.generated}, func() error {
+	if _, err := pgx.ForEachRow(rows, []any{&name, &c.name, &c.typ, &c.notNull, &c.preset, &c.generated}, func() error {
 		t := find(name)
 		t.columns = append(t.columns, c)
 		return nil
@@ -188,6 +200,9 @@ func (w *world) relations(ctx context.Context, conn *pgx.Conn, schema string) ([
 	if _, err := pgx.ForEachRow(rows, []any{&name, &other, &col}, func() error {
 		t := find(name)
 		t.parents = append(t.parents, other)
+		if other == name {
+			t.own = append(t.own, col)
+		}
 		if col != "" {
 			t.foreign = append(t.foreign, col)
 		}
