@@ -51,7 +51,10 @@ func (w *world) attack(ctx context.Context, ps []probe, told func(string)) (tall
 			for _, s := range found {
 				all.leaks = append(all.leaks, leak{p.rule.ID, r, s})
 			}
-			if w.readOnly {
+			if w.copy && len(all.leaks) > 0 {
+				return all, nil
+			}
+			if w.readOnly || w.copy {
 				continue
 			}
 			// What committed is looked for at once, what should have changed nothing
