@@ -14,7 +14,7 @@ import (
 
 func newIsolation(env []string) *cobra.Command {
 	cmd := &cobra.Command{Use: "isolation", Short: "Check that no clinic can reach another's data"}
-	cmd.AddCommand(newIsolationAudit(env))
+	cmd.AddCommand(newIsolationAudit(env), newIsolationProve(env))
 	return cmd
 }
 

@@ -265,7 +265,7 @@ func (a attempt) plain(rs []result, notices string) string {
 }
 
 func short(s string) string {
-	s = strings.TrimSpace(s)
+	s = strings.ReplaceAll(strings.TrimSpace(s), "\n", " / ")
 	if len(s) > 300 {
 		s = s[:300] + "…"
 	}

@@ -58,6 +58,7 @@ type proof struct {
 	conf     Config
 	tag      string
 	database string
+	super    bool // Admin may make the copy
 	lock     *pgx.Conn
 }
 
@@ -101,7 +102,7 @@ func Run(ctx context.Context, c Config) (r isolation.Report, err error) {
 	switch {
 	case c.NoControls:
 		r.Notes = append(r.Notes, "The controls were left out: that nothing was seen is known, that it would have been seen is not.")
-	case c.Admin == "":
+	case !p.super:
 		r.Gaps = append(r.Gaps, isolation.Gap{Rule: ruleControl, Reason: "The controls need a superuser's DATABASE_URL, to make the copy whose walls are taken down."})
 	default:
 		if err := p.controls(ctx, &r, ps); err != nil {
@@ -191,6 +192,9 @@ func (p *proof) sweepCopies(ctx context.Context, r *isolation.Report) error {
 		return err
 	}
 	defer root.Close(context.WithoutCancel(ctx))
+	if err := root.QueryRow(ctx, "select rolsuper from pg_roles where rolname = current_user").Scan(&p.super); err != nil || !p.super {
+		return err
+	}
 	suffix := controlName("", p.database)[len("cloister_proof_"):]
 	rows, err := root.Query(ctx, "select datname::text from pg_database where datname ^@ 'cloister_proof_' and right(datname, $1) = $2", len(suffix), suffix)
 	if err != nil {

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"context"
+	"encoding/base64"
+	"strings"
+	"testing"
+
+	"github.com/cloister-health/cloister/internal/testkit"
+)
+
+// The command from the outside, on clinics at work and on throw-away ones: its
+// exit codes, what a broken wall prints, and that nothing stays behind.
+func TestIsolationProve(t *testing.T) {
+	t.Parallel()
+	w := testkit.New(t)
+	env := []string{"CLOISTER_MASTER_KEY=" + base64.StdEncoding.EncodeToString(testkit.MasterKey), "CLOISTER_APP_URL=" + w.App, "CLOISTER_MIGRATOR_URL=" + w.Migrator}
+	prove := func(ctx context.Context, want int, args ...string) string {
+		t.Helper()
+		var out, said strings.Builder
+		if code := run(ctx, append([]string{"isolation", "prove"}, args...), env, &out, &said); code != want {
+			t.Fatalf("%v: code %d, want %d\n%s%s", args, code, want, out.String(), said.String())
+		}
+		return out.String() + said.String()
+	}
+	prove(t.Context(), exitUsage, "--clinic", "alpha")
+	prove(t.Context(), exitUsage, "--clinic", "alpha,nowhere", "--no-controls")
+	prove(t.Context(), exitUsage, "--only", "CLO-P999", "--no-controls")
+	two := []string{"--clinic", "alpha,beta", "--no-controls", "--only", "CLO-P001"}
+	if got := prove(t.Context(), exitOK, two...); !strings.HasPrefix(got, "ISOLATED: no leak in ") || !strings.Contains(got, "Nothing was written") {
+		t.Errorf("two clinics at work: %s", got)
+	}
+	if got := prove(t.Context(), exitUsage, "--sample", "1", "--only", "CLO-P008"); !strings.Contains(got, "need a superuser") {
+		t.Errorf("without an administrator nothing is known of the controls: %s", got)
+	}
+	w.Exec(t, "create policy open on clinic_beta.patients for select to cloister_doctor using (true)")
+	got := prove(t.Context(), exitFailed, two...)
+	if !strings.Contains(got, "CLO-P001") || !strings.Contains(got, `select 'seen' from "patients" t`) || strings.Contains(got, "Asha") {
+		t.Errorf("a wall is down: %s", got)
+	}
+	stopped, stop := context.WithCancel(t.Context())
+	stop()
+	prove(stopped, exitUsage, "--no-controls")
+	var left int
+	if err := testkit.Conn(t, w.Admin).QueryRow(t.Context(), "select count(*) from platform.schemas where schema_name like 'clinic_proof%'").Scan(&left); err != nil || left != 0 {
+		t.Errorf("%d throw-away clinics stay, %v", left, err)
+	}
+}
