@@ -34,6 +34,7 @@ func Cases() []Case {
 		{"pool", "The affine pool over many clinics against one shared schema", Pool},
 		{"provision", "Making a clinic, with a schema made ahead and without", Provision},
 		{"migrate", "One new DDL over every clinic against a loop of the same", Migrate},
+		{"prove", "Attacking the walls, and every attack where they are down", Prove},
 		{"search", "Patient search in a clinic of 100 000", Search},
 		{"consultation", "Suggestions of ICD-10, and the screen of a long history", Consultation},
 		{"prescribing", "Suggestions of medicines, and from a template to the prescription", Prescribing},
