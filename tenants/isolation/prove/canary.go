@@ -332,13 +332,7 @@ func candidates(c *clinic, col column, checks []check, id uuid.UUID) []string {
 		cast(id.String(), other.String())
 	case col.typ == "text" || strings.HasPrefix(col.typ, "character"):
 		cast(mark, mark+"@proof.invalid")
-		for _, k := range checks {
-			if slices.Contains(k.columns, col.name) {
-				for _, m := range literal.FindAllStringSubmatch(k.expr, -1) {
-					out = append(out, "'"+m[1]+"'::"+col.typ)
-				}
-			}
-		}
+		out = append(out, spelled(col, checks)...)
 		cast("+919800000000", "user:"+id.String(), "INR", "A", "2026", "09:00", "#aabbcc", "https://proof.invalid", "x", "")
 	case col.typ == "bytea":
 		out = append(out, "'\\x"+hex.EncodeToString([]byte(fmt.Sprintf("%-32.32s", mark)))+"'::bytea")
@@ -376,6 +370,19 @@ func candidates(c *clinic, col column, checks []check, id uuid.UUID) []string {
 	}
 	if col.preset != "" {
 		out = append(out, "("+col.preset+")::"+col.typ)
+	}
+	return out
+}
+
+// spelled are the texts that a column's checks name.
+func spelled(col column, checks []check) []string {
+	var out []string
+	for _, k := range checks {
+		if slices.Contains(k.columns, col.name) {
+			for _, m := range literal.FindAllStringSubmatch(k.expr, -1) {
+				out = append(out, "'"+m[1]+"'::"+col.typ)
+			}
+		}
 	}
 	return out
 }

@@ -61,32 +61,35 @@ func oracles() probe {
 			}
 			return out
 		}},
-		{name: "unique and exclusion", down: place, each: func(w *world, a, v *clinic) []attempt {
-			var out []attempt
-			for _, t := range w.tables {
-				for _, role := range w.attackers(t, "i") {
-					theirs := w.canary[v.schema][t.name]
-					if theirs == nil {
-						continue
-					}
-					hit, miss := map[string]string{}, map[string]string{}
-					for col, lit := range theirs {
-						if cols := t.may(role, "i"); len(cols) > 0 && !slices.Contains(cols, col) {
-							continue
-						}
-						if slices.Contains(t.foreign, col) {
-							lit = strings.ReplaceAll(lit, v.only.String(), a.only.String())
-						}
-						hit[col] = lit
-						miss[col] = strings.NewReplacer(v.mark, nobodyMark, v.only.String(), nobody.String(), hexOf(v.mark), hexOf(nobodyMark)).Replace(lit)
-					}
-					out = append(out, w.oracle(a, v, role, t, insertInto(t.in(a.schema), hit), insertInto(t.in(a.schema), miss)))
-				}
-			}
-			return out
-		}},
+		{name: "unique and exclusion", down: place, each: unique},
 	}
 	return p
+}
+
+// unique brings the victim's own row into the attacker's table.
+func unique(w *world, a, v *clinic) []attempt {
+	var out []attempt
+	for _, t := range w.tables {
+		for _, role := range w.attackers(t, "i") {
+			theirs := w.canary[v.schema][t.name]
+			if theirs == nil {
+				continue
+			}
+			hit, miss := map[string]string{}, map[string]string{}
+			for col, lit := range theirs {
+				if cols := t.may(role, "i"); len(cols) > 0 && !slices.Contains(cols, col) {
+					continue
+				}
+				if slices.Contains(t.foreign, col) {
+					lit = strings.ReplaceAll(lit, v.only.String(), a.only.String())
+				}
+				hit[col] = lit
+				miss[col] = strings.NewReplacer(v.mark, nobodyMark, v.only.String(), nobody.String(), hexOf(v.mark), hexOf(nobodyMark)).Replace(lit)
+			}
+			out = append(out, w.oracle(a, v, role, t, insertInto(t.in(a.schema), hit), insertInto(t.in(a.schema), miss)))
+		}
+	}
+	return out
 }
 
 func hexOf(s string) string { return fmt.Sprintf("%x", s) }

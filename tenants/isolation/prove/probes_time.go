@@ -121,11 +121,11 @@ func (w *world) pooled(ctx context.Context, a attempt, attacker *clinic) (*seen,
 		}
 		return rows.Err()
 	})
-	if err != nil && ctx.Err() != nil {
+	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	if err != nil {
-		return nil, nil // refused: there is no such thing on the connection
+	if err != nil { // refused: there is no such thing on the connection
+		rs = nil
 	}
 	what := marked(a, rs, "")
 	if what == "" && a.judge == byRows {

@@ -20,7 +20,6 @@ type tally struct {
 	attempts int
 	leaks    []leak
 	changed  []leak // rows of the victim that changed
-	blind    map[string]bool
 }
 
 // leak is what one route gave.
