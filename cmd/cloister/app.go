@@ -84,7 +84,7 @@ func newApp(ctx context.Context, c config, h *health, metrics prometheus.Registe
 	}
 	patients := patient.NewService(a.db, a.keys)
 	a.print = print.New(print.Config{Program: c.Chromium, Log: log})
-	site := &web.Site{Print: a.print, Faces: faces, Origin: strings.TrimSuffix(c.BaseURL, "/"), Find: a.find, People: a.people, Clinic: clinic.NewService(a.db, a.people), Platform: platform.NewService(a.db),
+	site := &web.Site{Print: a.print, Faces: faces, Origin: strings.TrimSuffix(c.BaseURL, "/"), Find: a.find, People: a.people, Clinic: clinic.NewService(a.db, a.people), Platform: platform.NewService(a.db), Walls: c.wallsPage(log),
 		Patients: patients, Visits: visit.NewService(a.db, patients, m.LinkKey()), Consults: consultation.NewService(a.db),
 		Prescriptions: prescription.NewService(a.db),
 		Verifier:      prescription.NewVerifier(a.db, m.LinkKey()),

@@ -1,10 +1,16 @@
 package main
 
 import (
+	"context"
+	"encoding/base64"
+	"io"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/sirupsen/logrus"
 
 	"github.com/cloister-health/cloister/internal/testkit"
 	"github.com/cloister-health/cloister/tenants/isolation"
@@ -78,4 +84,49 @@ func TestIsolationAuditThatCannotLook(t *testing.T) {
 			t.Errorf("%s: code %d, %s", name, code, said.String())
 		}
 	}
+}
+
+// The console's page checks with the auditor's login, says what is wrong, and
+// gives the report as a file; without that login it says so.
+func TestConsoleShowsTheWalls(t *testing.T) {
+	t.Parallel()
+	s := newStaffedSite(t)
+	op := s.operator(t)
+	want(t, op.do("/platform/isolation", nil), 200, []string{"does not know the auditor", "cloister isolation audit"}, "Check now")
+	want(t, op.do("/platform/isolation", url.Values{}), 409, []string{"does not know the auditor"})
+	wantRedirect(t, op.do("/platform/isolation/report", nil), "/platform/isolation")
+
+	s = s.withAuditor(t)
+	op = s.operator(t)
+	want(t, op.do("/platform/isolation", nil), 200, []string{"have not been checked"})
+	s.raw(t, "alter table clinic_beta.visits no force row level security")
+	wantRedirect(t, op.do("/platform/isolation", url.Values{}), "/platform/isolation")
+	want(t, op.do("/platform/isolation", nil), 200, []string{"1 finding", "CLO-A102", "clinic_beta.visits", "alter table clinic_beta.visits force row level security;"})
+	file := op.do("/platform/isolation/report", nil)
+	want(t, file, 200, []string{"NOT ISOLATED: 1 finding", "CLO-A102"})
+	if !strings.HasPrefix(file.Header().Get("Content-Disposition"), "attachment") {
+		t.Errorf("the report is shown among our pages: %v", file.Header())
+	}
+	if w := s.signedIn(t, "alpha", "admin", alphaPassword).do("/platform/isolation", nil); w.Code != 303 {
+		t.Errorf("a clinic's admin at the page: %d", w.Code)
+	}
+}
+
+// withAuditor is another service over the same database, which was told the
+// auditor's login.
+func (s *site) withAuditor(t *testing.T) *site {
+	t.Helper()
+	c, err := loadConfig([]string{"CLOISTER_APP_URL=" + s.db.App, "CLOISTER_AUDITOR_URL=" + s.db.Auditor, "CLOISTER_MASTER_KEY=" + base64.StdEncoding.EncodeToString(testkit.MasterKey),
+		"CLOISTER_STATE_DIR=" + t.TempDir(), "CLOISTER_TRUSTED_PROXIES=192.0.2.0/24", "CLOISTER_POOL_CONNECTIONS=2"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := logrus.New()
+	log.SetOutput(io.Discard)
+	told := &site{db: s.db, folder: c.State}
+	if told.app, err = newApp(t.Context(), c, &health{stopping: t.Context().Done(), log: log}, nil, log); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { told.close(context.Background()) })
+	return told
 }

@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"net/url"
 
-	"github.com/cloister-health/cloister/internal/access"
 	"github.com/cloister-health/cloister/internal/httpx"
 	"github.com/cloister-health/cloister/internal/platform"
 	"github.com/cloister-health/cloister/internal/web/page"
@@ -32,10 +31,9 @@ func (s *Site) console(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	info, l := httpx.From(r.Context()), s.words(r)
-	p := page.Clinics{Query: want.Text, Status: want.Status, Shown: l.N("clinics.shown", len(got.Clinics)), All: consolePath, Filtered: want != platform.Query{},
-		Shell: ui.Shell{Title: l.T("clinics.title"), Clinic: ui.Clinic{Name: product, Home: "/platform"}, SignOut: "/platform/logout",
-			User: ui.User{Name: info.Who.Actor.Name, Role: page.RoleName(l, access.Platform)}, Deadline: info.Who.Deadline.UTC().Format(deadlineForm)}}
+	l := s.words(r)
+	p := page.Clinics{Isolation: isolationPath, Query: want.Text, Status: want.Status, Shown: l.N("clinics.shown", len(got.Clinics)), All: consolePath, Filtered: want != platform.Query{},
+		Shell: s.operatorShell(r, l.T("clinics.title"))}
 	for _, c := range got.Clinics {
 		row := page.ClinicRow{Slug: c.Slug, Name: c.Name, City: c.City, Plan: c.Plan, Status: ui.Status(c.Status), Reason: c.Reason,
 			Staff: l.Num(int(c.Staff)), Patients: l.Num(int(c.Patients)), Storage: l.Size(c.Storage), LastActive: l.DateTime(c.LastActivity), Made: l.Date(c.CreatedAt)}

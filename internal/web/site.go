@@ -31,6 +31,7 @@ type Site struct {
 	People    *identity.Service
 	Clinic    *clinic.Service
 	Platform  *platform.Service
+	Walls     *platform.Walls // the last check of what keeps one clinic from another
 	Patients  *patient.Service
 	Visits    *visit.Service
 	Consults  *consultation.Service
@@ -46,7 +47,7 @@ type Site struct {
 
 // Routes are the rows of every page.
 func (s *Site) Routes() []httpx.Route {
-	return slices.Concat(s.commonRoutes(), s.homeRoutes(), s.signInRoutes(), s.accountRoutes(), s.staffRoutes(), s.settingsRoutes(), s.officeRoutes(), s.platformRoutes(),
+	return slices.Concat(s.commonRoutes(), s.homeRoutes(), s.signInRoutes(), s.accountRoutes(), s.staffRoutes(), s.settingsRoutes(), s.officeRoutes(), s.platformRoutes(), s.isolationRoutes(),
 		s.receptionRoutes(), s.consultationRoutes(), s.prescriptionRoutes(), s.formularyRoutes(), s.paperRoutes(), s.verifyRoutes(), s.shareRoutes(), s.appointmentRoutes())
 }
 

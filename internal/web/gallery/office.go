@@ -48,14 +48,29 @@ func admin() []sample {
 		{"clinics", func(l *locale.Loc) templ.Component {
 			s := shell(l, access.Platform, "R. Operator", "", l.T("clinics.title"))
 			s.Clinic, s.Search, s.Nav = ui.Clinic{Name: "Cloister", Home: "/platform"}, "", nil
-			return page.ClinicsPage(page.Clinics{Shell: s, Tabs: []ui.Tab{{Label: l.T("filter.all"), Count: 2, Href: "/platform/clinics", Current: true}}, Rows: []page.ClinicRow{
+			return page.ClinicsPage(page.Clinics{Shell: s, Isolation: "/platform/isolation", Tabs: []ui.Tab{{Label: l.T("filter.all"), Count: 2, Href: "/platform/clinics", Current: true}}, Rows: []page.ClinicRow{
 				{Slug: "northside", Name: "Northside Clinic", City: "Pune", Plan: "Professional", Status: ui.Active, Staff: "9", Patients: "400", Storage: "1.2 GB", LastActive: l.DateTime(now)},
 				{Slug: "eastside", Name: "Eastside Clinic", City: "Nagpur", Plan: "Trial", Status: ui.Suspended, Reason: "Payment", Staff: "3", Patients: "12"}}})
 		}},
 		{"clinics-none", func(l *locale.Loc) templ.Component {
 			s := shell(l, access.Platform, "R. Operator", "", l.T("clinics.title"))
 			s.Clinic, s.Search, s.Nav = ui.Clinic{Name: "Cloister", Home: "/platform"}, "", nil
-			return page.ClinicsPage(page.Clinics{Shell: s, Query: "nagpur", Status: "trial", Filtered: true, All: "/platform/clinics", Tabs: []ui.Tab{{Label: l.T("filter.all"), Href: "/platform/clinics"}}})
+			return page.ClinicsPage(page.Clinics{Shell: s, Isolation: "/platform/isolation", Query: "nagpur", Status: "trial", Filtered: true, All: "/platform/clinics", Tabs: []ui.Tab{{Label: l.T("filter.all"), Href: "/platform/clinics"}}})
+		}},
+		{"isolation", func(l *locale.Loc) templ.Component {
+			s := shell(l, access.Platform, "R. Operator", "", l.T("isolation.title"))
+			s.Clinic, s.Search, s.Nav = ui.Clinic{Name: "Cloister", Home: "/platform"}, "", nil
+			return page.IsolationPage(page.Isolation{Shell: s, Context: l.T("isolation.when", "At", l.DateTime(now)), Back: ui.Button{Label: l.T("clinics.title"), Href: "/platform/clinics"}, File: "/platform/isolation/report",
+				Check:   ui.Post{Action: "/platform/isolation", Button: ui.Button{Label: l.T("isolation.check"), Icon: "shield", Kind: "primary"}},
+				Notice:  ui.Notice{Kind: "danger", Bold: l.N("isolation.found", 2)},
+				Figures: []ui.Stat{{Value: "2", Label: l.T("clinics.title")}, {Value: "83", Label: l.T("isolation.rules")}, {Value: "4,539", Label: l.T("isolation.objects")}, {Value: "15.14", Label: "PostgreSQL"}},
+				Gaps:    []string{"CLO-A904: cloister_auditor may not read pg_hba_file_rules"},
+				Findings: []page.IsolationFinding{
+					{Rule: "CLO-A101", Title: "Row-level security is off", Rank: ui.Flag{Kind: "urgent", Text: l.T("isolation.critical")}, Object: "clinic_northside.patients", Clinic: "northside", Reason: "row-level security is not enabled",
+						Evidence: "relrowsecurity = false", Mend: "alter table clinic_northside.patients enable row level security;"},
+					{Rule: "CLO-A806", Title: "An object is not what its migration made", Rank: ui.Flag{Kind: "wait", Text: l.T("isolation.medium")}, Object: "clinic_northside.visits policy select", Clinic: "northside", Reason: "it is not what the migration made",
+						Evidence: "is: for select to cloister_clinic_admin, cloister_doctor, cloister_jobs using ((clinic_id = ( SELECT platform.current_clinic() AS current_clinic)))\nshould be: for select to cloister_clinic_admin, cloister_doctor"},
+				}})
 		}},
 		{"shut", func(l *locale.Loc) templ.Component {
 			return page.ShutPage(page.Shut{Plain: plain(l.T("shut.suspended")), Reason: "Payment failed twice", SignOut: base.At("/sign-out")})
