@@ -43,7 +43,7 @@ func (s *Service) CreateThrowaway(ctx context.Context, slug, mark string, by By)
 	if err != nil {
 		return Created{}, err
 	}
-	id, schema := newID(), schemaFor(slug)
+	id, schema := newID(), SchemaFor(slug)
 	if err := s.reserve(ctx, id, schema, spec, by); err != nil {
 		return Created{}, err
 	}
