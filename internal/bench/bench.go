@@ -35,6 +35,7 @@ func Cases() []Case {
 		{"provision", "Making a clinic, with a schema made ahead and without", Provision},
 		{"migrate", "One new DDL over every clinic against a loop of the same", Migrate},
 		{"prove", "Attacking the walls, and every attack where they are down", Prove},
+		{"audit", "The walls of few and many clinics, read from the catalogs", Audit},
 		{"search", "Patient search in a clinic of 100 000", Search},
 		{"consultation", "Suggestions of ICD-10, and the screen of a long history", Consultation},
 		{"prescribing", "Suggestions of medicines, and from a template to the prescription", Prescribing},
