@@ -45,6 +45,10 @@ test: build postgres browser ## Run every test, in browsers too
 bench: assets ## Measure the walls, the pool and the pages; BENCH="--quick" for a short run
 	$(GO) run ./internal/bench/run $(BENCH)
 
+.PHONY: drill
+drill: build ## Recover a server of its own to a moment, and prove it (needs pgbackrest)
+	@deploy/drill.sh $(DRILL)
+
 .PHONY: check
 check: assets ## Format, generated code, lint, imports
 	@bad="$$(git ls-files -co --exclude-standard '*.go' | xargs gofmt -l)"; [ -z "$$bad" ] || { echo "not formatted (run gofmt -w):"; echo "$$bad"; exit 1; }
