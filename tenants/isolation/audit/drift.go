@@ -181,9 +181,38 @@ func (a *run) grantDiffers(h home, o object, want, is string) {
 		if len(extra) == 0 {
 			continue
 		}
+		mend := fmt.Sprintf("%s %s %s %s;", x.verb, h.privileges(extra, where), x.preposition, role)
+		if x.verb == "revoke" {
+			mend += a.columnsBack(h, where, role, extra)
+		}
 		a.report.Add(isolation.Finding{Rule: x.rule, Schema: h.name, Clinic: h.slug, Object: o.name, Reason: fmt.Sprintf(x.reason, role, strings.Join(extra, ", ")),
-			Evidence: "is: " + orNothing(is) + "; should be: " + orNothing(want), Mend: fmt.Sprintf("%s %s %s %s;", x.verb, h.privileges(extra, where), x.preposition, role)})
+			Evidence: "is: " + orNothing(is) + "; should be: " + orNothing(want), Mend: mend})
 	}
+}
+
+// columnsBack grants anew what goes with a privilege on the whole table: REVOKE
+// takes those on its columns, too.
+func (a *run) columnsBack(h home, table, role string, privileges []string) string {
+	want, ok := a.expected(h, known())
+	if !ok || !h.isTable(table) || strings.Contains(table, ".") {
+		return ""
+	}
+	var back []string
+	for _, p := range privileges {
+		var columns []string
+		for o, definition := range want {
+			column, ofRole := strings.CutSuffix(o.name, " to "+role)
+			column, ofTable := strings.CutPrefix(column, table+".")
+			if o.kind == "grant" && ofRole && ofTable && slices.Contains(strings.Split(definition, ", "), p) {
+				columns = append(columns, quoted(column))
+			}
+		}
+		if len(columns) > 0 {
+			slices.Sort(columns)
+			back = append(back, fmt.Sprintf("\ngrant %s (%s) on %s to %s;", p, strings.Join(columns, ", "), quoted(h.name, table), role))
+		}
+	}
+	return strings.Join(back, "")
 }
 
 // isTable tells a grant on a table or column from one on a schema or function.
@@ -204,10 +233,7 @@ func (h home) privileges(list []string, where string) string {
 	if !ok {
 		return strings.Join(list, ", ") + " on " + quoted(h.name, table)
 	}
-	for i := range list {
-		list[i] += " (" + quoted(column) + ")"
-	}
-	return strings.Join(list, ", ") + " on " + quoted(h.name, table)
+	return strings.Join(list, " ("+quoted(column)+"), ") + " (" + quoted(column) + ") on " + quoted(h.name, table)
 }
 
 func quoted(parts ...string) string {

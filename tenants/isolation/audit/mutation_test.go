@@ -81,6 +81,7 @@ var batches = []batch{
 	}},
 	{"Grants", true, []mutation{
 		{"a table granted to a role", "grant select on clinic_alpha.prescriptions to cloister_display", "A401", alpha, "prescriptions to cloister_display"},
+		{"a table granted to a role that has some columns of it", "grant select on clinic_beta.patients to cloister_lab_technician", "A401", "clinic_beta", "patients to cloister_lab_technician"},
 		{"a secret column granted to a role", "grant select (password_hash) on clinic_alpha.users to cloister_nurse", "A401", alpha, "users.password_hash to cloister_nurse"},
 		{"a function granted to a role", "grant execute on function platform.gate_signin(text) to cloister_doctor", "A401", "platform", "function platform.gate_signin(login text) to cloister_doctor"},
 		{"the scope keys granted to operators", "grant select on platform.scope_keys to cloister_platform", "A401", "platform", "scope_keys to cloister_platform"},
