@@ -256,7 +256,7 @@ functions as (
   where h.oid is not null or n.nspname = 'isolation'),
 others as (
   select h.kind as home_kind, 'type' as kind, t.typname::text as name, format('type %s', t.typtype) as definition, array_agg(h.oid) as homes
-  from isolation.homes h join pg_catalog.pg_type t on t.typnamespace = h.oid and t.typtype in ('e', 'd', 'r') group by 1, 2, 3, 4
+  from (select * from pg_catalog.pg_type where typtype in ('e', 'd', 'r') offset 0) t join isolation.homes h on h.oid = t.typnamespace group by 1, 2, 3, 4
   union all
   select r.home_kind, 'rule', r.name || '.' || w.rulename, pg_get_ruledef(w.oid), array_agg(r.home)
   from rel r join pg_catalog.pg_rewrite w on w.ev_class = r.oid where w.rulename <> '_RETURN' group by 1, 2, 3, 4
@@ -569,7 +569,8 @@ found (rule, schema_name, object, reason, evidence, mend) as (
   where not (c.relrowsecurity and c.relforcerowsecurity)
   union all
   select 'CLO-A605', h.schema_name, 'type ' || y.typname, 'an enum, domain, range or composite type in a clinic''s schema breaks the cached plans of the others', y.typtype::text, format('drop type %I.%I;', h.schema_name, y.typname)
-  from isolation.homes h join pg_catalog.pg_type y on y.typnamespace = h.oid where h.kind = 'clinic' and (y.typtype in ('e', 'd', 'r') or y.typtype = 'c' and exists (select from rel r where r.oid = y.typrelid and r.kind = 'c'))
+  from (select * from pg_catalog.pg_type where typtype in ('e', 'd', 'r', 'c') offset 0) y join isolation.homes h on h.oid = y.typnamespace
+  where h.kind = 'clinic' and (y.typtype in ('e', 'd', 'r') or y.typtype = 'c' and exists (select from rel r where r.oid = y.typrelid and r.kind = 'c'))
   union all
   select 'CLO-A606', n.nspname, c.relname || ' constraint ' || k.conname, format('it refers to a table of schema %s', f.relnamespace::regnamespace), null, format('alter table %I.%I drop constraint %I;', n.nspname, c.relname, k.conname)
   from pg_catalog.pg_constraint k join pg_catalog.pg_class c on c.oid = k.conrelid join pg_catalog.pg_namespace n on n.oid = c.relnamespace join pg_catalog.pg_class f on f.oid = k.confrelid
