@@ -31,6 +31,7 @@ import (
 type Config struct {
 	Admin     string            // DSN of a login that may make roles; only Bootstrap uses it
 	Migrator  string            // DSN of cloister_migrator
+	App       string            // DSN of cloister_app, for the probes between waves; empty: made from Migrator's
 	Keys      *keys.Master      // signs the scope of every migration
 	Passwords map[string]string // login to password; a login that is missing gets the derived one
 	Tenant    fs.FS             // the clinics' migrations; nil for the program's own
@@ -43,6 +44,8 @@ type Times struct {
 	Lock      time.Duration // for a table's lock, 3 s; a request waits behind a waiting migration
 	Turn      time.Duration // for another run on the same clinic, 1 min
 	Statement time.Duration // for one statement, 10 min
+	Backoff   time.Duration // before a clinic's second try, 200 ms; it doubles
+	Away      time.Duration // for a database that went away, 30 s
 }
 
 // Migrator runs migrations. It holds no connection between calls.
@@ -64,6 +67,8 @@ func New(c Config) (*Migrator, error) {
 	def(&c.Times.Lock, 3*time.Second)
 	def(&c.Times.Turn, time.Minute)
 	def(&c.Times.Statement, 10*time.Minute)
+	def(&c.Times.Backoff, 200*time.Millisecond)
+	def(&c.Times.Away, 30*time.Second)
 	m := &Migrator{conf: c}
 	names, err := fs.Glob(c.Tenant, "*.sql")
 	if err != nil {

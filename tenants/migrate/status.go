@@ -64,10 +64,10 @@ func (m *Migrator) DownTo(ctx context.Context, version int64, development bool) 
 	if err != nil {
 		return err
 	}
-	w := m.worker()
+	w := m.worker(m.conf.Times.Lock, defaultRetries)
 	defer w.close()
 	for _, s := range all {
-		err := w.once(ctx, s.Schema, func(p *goose.Provider) error { _, err := p.DownTo(ctx, version); return err })
+		err := w.persist(ctx, &s.Schema, func(p *goose.Provider) error { _, err := p.DownTo(ctx, version); return err })
 		if err != nil {
 			return fmt.Errorf("schema %s: %s", s.Name, reasonOf(err))
 		}

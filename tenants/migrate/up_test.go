@@ -71,7 +71,10 @@ func clinics(t *testing.T, dsn string, n int) []clinic {
 }
 
 func with(files fs.FS) func(*migrate.Config) {
-	return func(c *migrate.Config) { c.Tenant = files; c.Times.Lock = 300 * time.Millisecond }
+	return func(c *migrate.Config) {
+		c.Tenant = files
+		c.Times.Lock, c.Times.Backoff = 100*time.Millisecond, time.Millisecond
+	}
 }
 
 const addNote = "alter table departments add column note text not null default '';"
