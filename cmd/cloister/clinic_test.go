@@ -78,7 +78,15 @@ func TestMachineReadableOutput(t *testing.T) {
 			t.Errorf("%v: exit %d, %v, %s%s", c.args, code, err, stdout, stderr)
 		}
 	}
-	for _, args := range [][]string{{"clinic", "list", "--json"}, {"migrate", "status", "--json"}} {
+	code, stdout, stderr := program(t, env, "migrate", "status", "--json")
+	var status struct {
+		Summary struct{ Total, Current int }
+		Schemas []struct{ State, Kind string }
+	}
+	if err := json.Unmarshal([]byte(stdout), &status); err != nil || code != exitOK || status.Summary.Current != 3 || len(status.Schemas) != 3 || status.Schemas[0].State != "current" {
+		t.Errorf("migrate status: exit %d, %v, %s%s", code, err, stdout, stderr)
+	}
+	for _, args := range [][]string{{"clinic", "list", "--json"}} {
 		code, stdout, _ := program(t, env, args...)
 		var v []map[string]any
 		if err := json.Unmarshal([]byte(stdout), &v); err != nil || code != exitOK || len(v) != 3 {
@@ -98,6 +106,10 @@ func TestMigrateByCommands(t *testing.T) {
 	}{
 		{env, []string{"migrate", "up"}, exitOK, "0 of 2 were behind"},
 		{env, []string{"migrate", "status"}, exitOK, "2 schemas, 0 behind"},
+		{env, []string{"migrate", "verify"}, exitOK, "The ledger and the schemas agree"},
+		{env, []string{"migrate", "up", "--canary", "1", "--canary-clinics", "a"}, exitUsage, "one of the two"},
+		{env, []string{"migrate", "up", "--canary-clinics", "nobody"}, exitUsage, "nobody"},
+		{env, []string{"migrate", "up", "--lock-timeout", "0s"}, exitUsage, "--lock-timeout"},
 		{env, []string{"migrate", "up", "--workers", "0"}, exitUsage, "--workers"},
 		{env, []string{"migrate", "down-to", "0"}, exitUsage, "development"},
 		{env, []string{"migrate", "down-to", "x"}, exitUsage, "VERSION"},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"time"
 
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
@@ -15,20 +16,20 @@ import (
 
 func newMigrate(env []string) *cobra.Command {
 	cmd := &cobra.Command{Use: "migrate", Short: "Bring the server, the shared schema and every clinic to this program's version"}
-	cmd.AddCommand(newMigrateUp(env), newMigrateStatus(env), newMigrateDownTo(env))
+	cmd.AddCommand(newMigrateUp(env), newMigrateStatus(env), newMigrateVerify(env), newMigrateDownTo(env))
 	return cmd
 }
 
 func newMigrateUp(env []string) *cobra.Command {
-	var workers int
+	var o migrate.Options
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "up",
 		Short: "Make the roles, migrate the shared schema, then every clinic; safe to run again",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if workers < 1 || workers > 64 {
-				return usageError{errors.New("--workers: must be between 1 and 64")}
+			if err := checkUp(&o); err != nil {
+				return err
 			}
 			c, err := loadConfig(env)
 			if err != nil {
@@ -41,16 +42,44 @@ func newMigrateUp(env []string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return migrateUp(cmd.Context(), m, workers, asJSON, cmd.OutOrStdout(), cmd.ErrOrStderr())
+			return migrateUp(cmd.Context(), m, o, asJSON, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
-	cmd.Flags().IntVar(&workers, "workers", 4, "clinics to migrate at a time")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "write the result as JSON")
+	f := cmd.Flags()
+	f.IntVar(&o.Workers, "workers", 4, "clinics to migrate at a time")
+	f.IntVar(&o.Canary, "canary", 0, "go in waves: first the spares and so many clinics, those with the fewest patients")
+	f.StringSliceVar(&o.CanaryClinics, "canary-clinics", nil, "go in waves: first the spares and these clinics, by slug")
+	f.IntVar(&o.MaxFailures, "max-failures", 0, "begin no clinic after so many failed (default: never stop; in waves 1)")
+	f.DurationVar(&o.LockTimeout, "lock-timeout", 3*time.Second, "how long to wait for a table that is in use; requests wait behind it")
+	f.IntVar(&o.Retries, "retries", 5, "further tries of a clinic whose tables were in use, each after a longer pause")
+	f.BoolVar(&asJSON, "json", false, "write the result as JSON")
 	return cmd
 }
 
+// checkUp refuses what no run can mean.
+func checkUp(o *migrate.Options) error {
+	switch {
+	case o.Workers < 1 || o.Workers > 64:
+		return usageError{errors.New("--workers: must be between 1 and 64")}
+	case o.Canary < 0:
+		return usageError{errors.New("--canary: must not be below 0")}
+	case o.Canary > 0 && len(o.CanaryClinics) > 0:
+		return usageError{errors.New("--canary and --canary-clinics: give one of the two")}
+	case o.MaxFailures < 0:
+		return usageError{errors.New("--max-failures: must not be below 0")}
+	case o.LockTimeout < time.Millisecond || o.LockTimeout > time.Hour:
+		return usageError{errors.New("--lock-timeout: must be between 1ms and 1h")}
+	case o.Retries < 0 || o.Retries > 100:
+		return usageError{errors.New("--retries: must be between 0 and 100")}
+	}
+	if o.Retries == 0 {
+		o.Retries = -1 // 0 is the default there
+	}
+	return nil
+}
+
 // migrateUp brings everything to this program's version and tells about it.
-func migrateUp(ctx context.Context, m *migrate.Migrator, workers int, asJSON bool, stdout, stderr io.Writer) error {
+func migrateUp(ctx context.Context, m *migrate.Migrator, o migrate.Options, asJSON bool, stdout, stderr io.Writer) error {
 	prepared, err := m.Bootstrap(ctx)
 	var byHand *migrate.ByHandError
 	if errors.As(err, &byHand) {
@@ -67,11 +96,13 @@ func migrateUp(ctx context.Context, m *migrate.Migrator, workers int, asJSON boo
 		}
 	}
 	bar := newBar(stderr, 0, "clinics")
-	r, err := m.Up(ctx, migrate.Options{Workers: workers, Progress: func(p migrate.Progress) { bar.of(p.Total); bar.set(p.Done) }})
+	o.Progress = func(p migrate.Progress) { bar.of(p.Total); bar.set(p.Done) }
+	r, err := m.Up(ctx, o)
 	bar.end()
-	if err != nil {
-		return err
+	if errors.Is(err, migrate.ErrUnknownClinic) {
+		return usageError{fmt.Errorf("--canary-clinics: %w", err)}
 	}
+	away := err // what was done before the database went away is told all the same
 	if asJSON {
 		err = printJSON(stdout, struct {
 			Platform int64   `json:"platform_version"`
@@ -81,12 +112,20 @@ func migrateUp(ctx context.Context, m *migrate.Migrator, workers int, asJSON boo
 	} else {
 		err = tellMigrated(stdout, prepared, r)
 	}
+	if away != nil {
+		return errors.Join(away, err)
+	}
 	return errors.Join(err, migrationError(r))
 }
 
 func tellMigrated(w io.Writer, p migrate.Prepared, r migrate.Result) error {
 	_, err := fmt.Fprintf(w, "Shared schema: version %d, %d applied now\nClinics and spares: %d of %d were behind version %d, %d migrated in %.1f s\n",
 		p.Version, len(p.Applied), r.Pending, r.Total, r.Target, r.Migrated, r.Took.Seconds())
+	for i, v := range r.Waves {
+		if err == nil {
+			_, err = fmt.Fprintf(w, "Wave %d: %d of %d migrated in %.1f s, %d failed; checked in %.1f s\n", i+1, v.Migrated, v.Schemas, v.Took.Seconds(), v.Failed, v.Checked.Seconds())
+		}
+	}
 	if err != nil || len(r.Failures) == 0 {
 		return err
 	}
@@ -109,55 +148,12 @@ func migrationError(r migrate.Result) error {
 	switch {
 	case r.Stopped:
 		return fmt.Errorf("stopped: %d of %d clinics are migrated; run it again for the rest", r.Migrated, r.Pending)
+	case r.Halted != "":
+		return fmt.Errorf("ended early, %s: %d of %d clinics are migrated and %d failed; see to it and run it again for the rest", r.Halted, r.Migrated, r.Pending, len(r.Failures))
 	case len(r.Failures) > 0:
 		return fmt.Errorf("%d clinics could not be migrated; they stay as they were", len(r.Failures))
 	}
 	return nil
-}
-
-func newMigrateStatus(env []string) *cobra.Command {
-	var asJSON bool
-	cmd := &cobra.Command{
-		Use:   "status",
-		Short: "Say where every clinic's schema stands",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := loadConfig(env)
-			if err != nil {
-				return err
-			}
-			m, _, err := newMigrator(c)
-			if err != nil {
-				return err
-			}
-			all, err := m.Status(cmd.Context())
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				return printJSON(cmd.OutOrStdout(), all)
-			}
-			return tellStatus(cmd.OutOrStdout(), m.Target(), all)
-		},
-	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "write it as JSON")
-	return cmd
-}
-
-func tellStatus(w io.Writer, target int64, all []migrate.State) error {
-	rows := [][]string{{"SCHEMA", "CLINIC", "STATE", "VERSION", "LAST RUN", "ERROR"}}
-	behind := 0
-	for _, s := range all {
-		if s.Behind() {
-			behind++
-		}
-		rows = append(rows, []string{s.Name, s.Slug, s.Kind, strconv.FormatInt(s.Version, 10), s.Outcome, s.Error})
-	}
-	if err := printTable(w, rows); err != nil {
-		return err
-	}
-	_, err := fmt.Fprintf(w, "%d schemas, %d behind version %d\n", len(all), behind, target)
-	return err
 }
 
 func newMigrateDownTo(env []string) *cobra.Command {

@@ -27,7 +27,11 @@ func newMigrator(c config) (*migrate.Migrator, *keys.Master, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	mig, err := migrate.New(migrate.Config{Admin: string(c.DatabaseURL), Migrator: dsn, Keys: m, Passwords: c.passwords(m)})
+	app, err := c.appURL(m)
+	if err != nil {
+		return nil, nil, err
+	}
+	mig, err := migrate.New(migrate.Config{Admin: string(c.DatabaseURL), Migrator: dsn, App: app, Keys: m, Passwords: c.passwords(m)})
 	return mig, m, err
 }
 

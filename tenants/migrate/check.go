@@ -21,10 +21,10 @@ func (r *run) check(ctx context.Context, wave []waiting) error {
 		return nil
 	}
 	if err := r.m.checkWalls(ctx, wave); err != nil {
-		return fmt.Errorf("after a wave: %s", reasonOf(err))
+		return fmt.Errorf("after a wave: %w", err)
 	}
 	if err := r.m.probe(ctx, wave); err != nil {
-		return fmt.Errorf("after a wave: %s", reasonOf(err))
+		return fmt.Errorf("after a wave: %w", err)
 	}
 	if r.o.Check == nil {
 		return nil

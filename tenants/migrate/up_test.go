@@ -151,7 +151,8 @@ func TestOneFailingClinicStopsNoOther(t *testing.T) {
 		t.Errorf("the reason is %q", r.Failures[0].Reason)
 	}
 	states, err := m.Status(t.Context())
-	if err != nil || len(states) != 4 || states[1].Outcome != "failed" || states[1].Error == "" || !states[1].Behind() || states[0].Behind() {
+	if err != nil || len(states) != 4 || states[1].Condition != migrate.Failed || states[1].Error == "" || !states[1].Behind() || states[0].Condition != migrate.Current || states[0].Duration <= 0 ||
+		m.Summarise(states) != (migrate.Summary{Target: target, Total: 4, Current: 3, Failed: 1}) {
 		t.Errorf("%+v, %v", states, err)
 	}
 	exec(t, admin, "alter table "+all[1].schema+".departments drop column note")

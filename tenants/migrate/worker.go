@@ -119,12 +119,14 @@ func rest(ctx context.Context, d time.Duration) bool {
 
 // isLost tells a database that went away from one that refuses a statement.
 func isLost(err error) bool {
-	if code := sqlState(err); code != "" {
+	var connect *pgconn.ConnectError
+	if code := sqlState(err); errors.As(err, &connect) {
+		return !strings.HasPrefix(code, "28") && code != "3D000" // it says that we may never come in
+	} else if code != "" {
 		return strings.HasPrefix(code, "57P0") || strings.HasPrefix(code, "08") || code == "53300"
 	}
-	var connect *pgconn.ConnectError
 	var network net.Error
-	return errors.As(err, &connect) || errors.As(err, &network) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, net.ErrClosed) ||
+	return errors.As(err, &network) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, net.ErrClosed) ||
 		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, sql.ErrConnDone) || pgconn.SafeToRetry(err)
 }
 
