@@ -77,8 +77,10 @@ func dial(ctx context.Context, dsn string) (*session, error) {
 	c.RuntimeParams["lock_timeout"] = "2000"
 	c.RuntimeParams["search_path"] = ""
 	c.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) { s.notices.WriteString(n.Message + " " + n.Detail + "\n") }
-	s.pg, err = pgconn.ConnectConfig(ctx, c)
-	return s, err
+	if s.pg, err = pgconn.ConnectConfig(ctx, c); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 func (s *session) close(ctx context.Context) { _ = s.pg.Close(ctx) }

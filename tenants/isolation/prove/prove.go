@@ -80,6 +80,11 @@ func Run(ctx context.Context, c Config) (r isolation.Report, err error) {
 	if err != nil {
 		return r, err
 	}
+	defer func() {
+		if err != nil && ctx.Err() != nil { // whatever a cut connection said
+			err = fmt.Errorf("the proof was stopped, and nothing is proven: %w", context.Cause(ctx))
+		}
+	}()
 	r = isolation.Report{Kind: isolation.Prove, Version: c.Version, Started: time.Now(), Rules: Rules(), Clinics: 2, Findings: []isolation.Finding{}}
 	defer func() { r.TookMS = time.Since(r.Started).Milliseconds() }()
 	m, err := migrate.New(migrate.Config{Migrator: c.Migrator, Keys: c.Keys})

@@ -181,10 +181,11 @@ func (w *world) tryOn(ctx context.Context, s **session, a attempt, attacker *cli
 		if w.admin != "" {
 			dsn = w.admin
 		}
-		var err error
-		if *s, err = dial(ctx, dsn); err != nil {
+		fresh, err := dial(ctx, dsn)
+		if err != nil {
 			return nil, err
 		}
+		*s = fresh
 	}
 	if w.readOnly || w.copy {
 		a.commit = false
