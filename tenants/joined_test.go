@@ -52,7 +52,9 @@ func TestAViewWithinJoinedReadsIsOnTheTrail(t *testing.T) {
 	w := open(t)
 	ctx, seen := as(t.Context(), north, access.Receptionist), uuid.New()
 	view := func(ctx context.Context) error {
-		return tenants.Read(ctx, w.DB, func(ctx context.Context, tx *tenants.Tx) error { return tx.RecordView(ctx, "departments", seen, uuid.Nil) })
+		return tenants.Read(ctx, w.DB, func(ctx context.Context, tx *tenants.Tx) error {
+			return tx.RecordView(ctx, "departments", seen, uuid.Nil)
+		})
 	}
 	c := w.connect(t)
 	defer c.Close(t.Context())
@@ -77,9 +79,11 @@ func TestJoinedReadsKeepTheirScope(t *testing.T) {
 	nothing := func(context.Context, *tenants.Tx) error { return nil }
 	ctx := as(t.Context(), north, access.Receptionist)
 	for name, fn := range map[string]func(ctx context.Context) error{
-		"another clinic": func(ctx context.Context) error { return tenants.Read(as(ctx, south, access.Receptionist), w.DB, nothing) },
-		"another role":   func(ctx context.Context) error { return tenants.Read(as(ctx, north, access.Doctor), w.DB, nothing) },
-		"a write":        func(ctx context.Context) error { return tenants.Write(ctx, w.DB, nothing) },
+		"another clinic": func(ctx context.Context) error {
+			return tenants.Read(as(ctx, south, access.Receptionist), w.DB, nothing)
+		},
+		"another role": func(ctx context.Context) error { return tenants.Read(as(ctx, north, access.Doctor), w.DB, nothing) },
+		"a write":      func(ctx context.Context) error { return tenants.Write(ctx, w.DB, nothing) },
 	} {
 		if err := tenants.Joined(ctx, w.DB, fn); err == nil {
 			t.Errorf("%s: let through", name)
