@@ -66,15 +66,19 @@ type session struct {
 	notices strings.Builder
 }
 
-func dial(ctx context.Context, dsn string) (*session, error) {
+// dial connects. In a copy nobody is held up, so there an attack gets the time
+// that a busy machine takes: one that is cut off would be a dead control.
+func dial(ctx context.Context, dsn string, copied bool) (*session, error) {
 	c, err := pgconn.ParseConfig(dsn)
 	if err != nil {
 		return nil, errors.New("the service's connection string is not a Postgres URL or keyword=value list")
 	}
 	s := &session{}
 	c.RuntimeParams["application_name"] = "cloister prove"
-	c.RuntimeParams["statement_timeout"] = "5000"
-	c.RuntimeParams["lock_timeout"] = "2000"
+	c.RuntimeParams["statement_timeout"], c.RuntimeParams["lock_timeout"] = "5000", "2000"
+	if copied {
+		c.RuntimeParams["statement_timeout"], c.RuntimeParams["lock_timeout"] = "120000", "60000"
+	}
 	c.RuntimeParams["search_path"] = ""
 	c.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) { s.notices.WriteString(n.Message + " " + n.Detail + "\n") }
 	if s.pg, err = pgconn.ConnectConfig(ctx, c); err != nil {

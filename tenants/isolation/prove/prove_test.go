@@ -31,7 +31,7 @@ func TestTheWallsHold(t *testing.T) {
 	t.Parallel()
 	w := testkit.New(t)
 	c := config(t, w)
-	c.Sample = 2
+	c.Sample = 1
 	r, err := prove.Run(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)

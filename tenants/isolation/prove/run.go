@@ -181,7 +181,7 @@ func (w *world) tryOn(ctx context.Context, s **session, a attempt, attacker *cli
 		if w.admin != "" {
 			dsn = w.admin
 		}
-		fresh, err := dial(ctx, dsn)
+		fresh, err := dial(ctx, dsn, w.copy)
 		if err != nil {
 			return nil, err
 		}
