@@ -68,18 +68,19 @@ raw as materialized (
     -- Tables that a sub-select reads are named in its tree besides by number;
     -- that they are the clinic's own is looked at with the dependencies.
     hashtextextended(case when pol.polqual::text like '%:relid %' then regexp_replace(pol.polqual::text, ':relid \d+', ':relid', 'g') else pol.polqual::text end, (select n from seed)) as qual,
-    hashtextextended(case when pol.polwithcheck::text like '%:relid %' then regexp_replace(pol.polwithcheck::text, ':relid \d+', ':relid', 'g') else pol.polwithcheck::text end, (select n from seed)) as checked
+    hashtextextended(case when pol.polwithcheck::text like '%:relid %' then regexp_replace(pol.polwithcheck::text, ':relid \d+', ':relid', 'g') else pol.polwithcheck::text end, (select n from seed)) as checked,
+    pol.polqual::text like '%:relid %' or pol.polwithcheck::text like '%:relid %' as reads
   from pg_catalog.pg_policy pol),
 p as (
   select r.home, r.home_kind, r.name as table_name, raw.oid, raw.name, raw.command, raw.permissive, raw.roles, raw.qual, raw.checked
   from isolation.relations r join raw on raw.polrelid = r.oid),
 foreign_reads as materialized (
-  select distinct d.objid
-  from pg_catalog.pg_depend d
-  join pg_catalog.pg_policy pol on pol.oid = d.objid
-  join pg_catalog.pg_class own on own.oid = pol.polrelid
+  select distinct raw.oid as objid
+  from raw
+  join pg_catalog.pg_class own on own.oid = raw.polrelid
+  join pg_catalog.pg_depend d on d.classid = 'pg_policy'::regclass and d.objid = raw.oid and d.refclassid = 'pg_class'::regclass
   join pg_catalog.pg_class c on c.oid = d.refobjid
-  where d.classid = 'pg_policy'::regclass and d.refclassid = 'pg_class'::regclass and c.relnamespace <> own.relnamespace),
+  where raw.reads and c.relnamespace <> own.relnamespace),
 g as materialized (
   select p.home_kind, p.table_name, p.name, p.command, p.permissive, p.roles, f.objid is not null as reads_elsewhere,
     min(p.oid) as one, array_agg(p.home) as homes, sum(hashint8extended(p.home::bigint, 0)) as mark
@@ -91,8 +92,9 @@ select g.home_kind, g.table_name, g.name, g.command, g.permissive, g.roles, g.re
   coalesce(o.polqual::text, '') || coalesce(o.polwithcheck::text, '') as tree,
   (select string_agg(case when x = 0 then 'public' else pg_get_userbyid(x)::text end, ', ' order by case when x = 0 then 'public' else pg_get_userbyid(x)::text end) from unnest(g.roles) x) as role_names
 from g
-join pg_catalog.pg_policy o on o.oid = g.one
-join pg_catalog.pg_class c on c.oid = o.polrelid
+-- Few groups out of many rows: looked up one by one, not joined.
+cross join lateral (select * from pg_catalog.pg_policy where oid = g.one offset 0) o
+cross join lateral (select * from pg_catalog.pg_class where oid = o.polrelid offset 0) c
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace$sql$;
 
 execute $sql$create view isolation.policies as
@@ -119,7 +121,7 @@ g as materialized (
 select g.home_kind, g.table_name, g.name, g.type, g.validated, g.homes,
   replace(replace(pg_get_constraintdef(g.one), n.nspname || case g.home_kind when 'clinic' then '.' else '!' end, ''), coalesce(r.clinic_id::text, '-'), '<clinic>') as definition
 from g
-join pg_catalog.pg_constraint o on o.oid = g.one
+cross join lateral (select * from pg_catalog.pg_constraint where oid = g.one offset 0) o
 join pg_catalog.pg_namespace n on n.oid = o.connamespace
 left join isolation.registered() r on r.schema_name = n.nspname$sql$;
 
@@ -179,8 +181,8 @@ columns as (
       case when g.attidentity <> '' then ' identity' end, case when d.oid is not null then case when g.attgenerated = '' then ' default ' else ' generated ' end
       || replace(replace(pg_get_expr(d.adbin, d.adrelid), n.nspname || case g.home_kind when 'clinic' then '.' else '!' end, ''), coalesce(h.clinic_id::text, '-'), '<clinic>') end) as definition, g.homes
   from column_groups g
-  left join pg_catalog.pg_attrdef d on d.oid = g.one
-  left join pg_catalog.pg_class c on c.oid = d.adrelid
+  left join lateral (select * from pg_catalog.pg_attrdef where oid = g.one offset 0) d on true
+  left join lateral (select * from pg_catalog.pg_class where oid = d.adrelid offset 0) c on true
   left join pg_catalog.pg_namespace n on n.oid = c.relnamespace
   left join isolation.homes h on h.oid = n.oid
   left join pg_catalog.pg_collation l on l.oid = g.attcollation),
@@ -221,8 +223,8 @@ indexes as (
   select g.home_kind, 'index' as kind, g.table_name || '.' || g.relname as name,
     replace(pg_get_indexdef(g.one), n.nspname || case g.home_kind when 'clinic' then '.' else '!' end, '') || case when x.indisvalid then '' else ' invalid' end as definition, g.homes
   from index_groups g
-  join pg_catalog.pg_index x on x.indexrelid = g.one
-  join pg_catalog.pg_class i on i.oid = g.one
+  cross join lateral (select * from pg_catalog.pg_index where indexrelid = g.one offset 0) x
+  cross join lateral (select * from pg_catalog.pg_class where oid = g.one offset 0) i
   join pg_catalog.pg_namespace n on n.oid = i.relnamespace),
 trigger_groups as materialized (
   select r.home_kind, r.name as table_name, t.tgname, t.tgenabled, min(t.oid) as one, array_agg(r.home) as homes
@@ -233,8 +235,8 @@ triggers as (
   select g.home_kind, 'trigger' as kind, g.table_name || '.' || g.tgname as name,
     replace(pg_get_triggerdef(g.one), n.nspname || case g.home_kind when 'clinic' then '.' else '!' end, '') || case g.tgenabled when 'O' then '' else ' disabled' end as definition, g.homes
   from trigger_groups g
-  join pg_catalog.pg_trigger t on t.oid = g.one
-  join pg_catalog.pg_class c on c.oid = t.tgrelid
+  cross join lateral (select * from pg_catalog.pg_trigger where oid = g.one offset 0) t
+  cross join lateral (select * from pg_catalog.pg_class where oid = t.tgrelid offset 0) c
   -- The shared functions keep their schema's name.
   join pg_catalog.pg_namespace n on n.oid = c.relnamespace),
 policies as (
