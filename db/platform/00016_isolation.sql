@@ -67,10 +67,13 @@ raw as materialized (
   select pol.oid, pol.polrelid, pol.polname::text as name, pol.polcmd as command, pol.polpermissive as permissive, pol.polroles as roles,
     -- Tables that a sub-select reads are named in its tree besides by number;
     -- that they are the clinic's own is looked at with the dependencies.
-    hashtextextended(case when pol.polqual::text like '%:relid %' then regexp_replace(pol.polqual::text, ':relid \d+', ':relid', 'g') else pol.polqual::text end, (select n from seed)) as qual,
-    hashtextextended(case when pol.polwithcheck::text like '%:relid %' then regexp_replace(pol.polwithcheck::text, ':relid \d+', ':relid', 'g') else pol.polwithcheck::text end, (select n from seed)) as checked,
-    pol.polqual::text like '%:relid %' or pol.polwithcheck::text like '%:relid %' as reads
-  from pg_catalog.pg_policy pol),
+    hashtextextended(case when t.reads then regexp_replace(t.qual, ':relid \d+', ':relid', 'g') else t.qual end, (select n from seed)) as qual,
+    hashtextextended(case when t.reads then regexp_replace(t.checked, ':relid \d+', ':relid', 'g') else t.checked end, (select n from seed)) as checked,
+    t.reads
+  from pg_catalog.pg_policy pol
+  -- Unpacked once, whatever is asked of it then.
+  cross join lateral (select u.qual, u.checked, coalesce(u.qual like '%:relid %', false) or coalesce(u.checked like '%:relid %', false) as reads
+    from (select pol.polqual::text || '' as qual, pol.polwithcheck::text || '' as checked offset 0) u offset 0) t),
 p as (
   select r.home, r.home_kind, r.name as table_name, raw.oid, raw.name, raw.command, raw.permissive, raw.roles, raw.qual, raw.checked
   from isolation.relations r join raw on raw.polrelid = r.oid),
