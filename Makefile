@@ -49,6 +49,10 @@ bench: assets ## Measure the walls, the pool and the pages; BENCH="--quick" for 
 drill: build ## Recover a server of its own to a moment, and prove it (needs pgbackrest)
 	@deploy/drill.sh $(DRILL)
 
+.PHONY: storm
+storm: ## Kill migrations and their server 50 times over 50 clinics
+	$(GO) test ./tenants/migrate -run TestStorm -v -timeout 60m -storm.kills 50 -storm.clinics 50 $(TESTFLAGS)
+
 .PHONY: check
 check: assets ## Format, generated code, lint, imports
 	@bad="$$(git ls-files -co --exclude-standard '*.go' | xargs gofmt -l)"; [ -z "$$bad" ] || { echo "not formatted (run gofmt -w):"; echo "$$bad"; exit 1; }

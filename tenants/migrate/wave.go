@@ -48,7 +48,9 @@ func (r *run) all(ctx context.Context) error {
 		return err
 	}
 	for {
-		total, behind, err := r.m.pending(ctx)
+		var total int
+		var behind []waiting
+		err := r.m.patiently(ctx, func() (err error) { total, behind, err = r.m.pending(ctx); return err })
 		if err != nil {
 			return err
 		}
@@ -139,7 +141,8 @@ func (r *run) wave(ctx context.Context, all []waiting) error {
 	}
 	close(work)
 	workers.Wait()
-	if err := r.m.recordFailures(context.WithoutCancel(ctx), r.Failures[failures:]); err != nil && r.lost == nil {
+	note := func() error { return r.m.recordFailures(context.WithoutCancel(ctx), r.Failures[failures:]) }
+	if err := r.m.patiently(ctx, note); err != nil && r.lost == nil {
 		return err
 	}
 	if !r.o.waves() {

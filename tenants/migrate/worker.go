@@ -104,6 +104,17 @@ func (w *worker) moved(ctx context.Context, s *Schema) (bool, error) {
 	return name != was, err
 }
 
+// patiently runs fn again while the database is away.
+func (m *Migrator) patiently(ctx context.Context, fn func() error) error {
+	begun := time.Now()
+	for {
+		err := fn()
+		if err == nil || !isLost(err) || time.Since(begun) > m.conf.Times.Away || !rest(ctx, m.conf.Times.Backoff) {
+			return err
+		}
+	}
+}
+
 // rest waits half a duration and some of the other half, so that workers that
 // were refused together don't come back together.
 func rest(ctx context.Context, d time.Duration) bool {

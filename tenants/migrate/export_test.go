@@ -1,0 +1,16 @@
+package migrate
+
+import "context"
+
+// Probe reads from every schema as the service does.
+func (m *Migrator) Probe(ctx context.Context) error {
+	all, err := m.Status(ctx)
+	if err != nil {
+		return err
+	}
+	var wave []waiting
+	for _, s := range all {
+		wave = append(wave, waiting{Schema: s.Schema, state: s.Kind})
+	}
+	return m.probe(ctx, wave)
+}
