@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
+	"net"
 	"os"
 	osexec "os/exec"
 	"path/filepath"
@@ -122,6 +123,7 @@ type storm struct {
 	rand   *rand.Rand
 	kills  int
 	last   int64
+	away   time.Duration // the longest that the server was
 }
 
 func TestStorm(t *testing.T) {
@@ -137,7 +139,7 @@ func TestStorm(t *testing.T) {
 	}
 	s := &storm{rand: rand.New(rand.NewPCG(seed, seed)), last: firstStorm - 1,
 		// What was committed must outlive the server's processes; the machine lives on.
-		conf: pg.Config{State: t.TempDir(), Binaries: b, Throwaway: true, Settings: []string{"max_connections=50", "synchronous_commit=on", "full_page_writes=on"}}}
+		conf: pg.Config{State: t.TempDir(), Binaries: b, Throwaway: true, Port: quietPort(t), Settings: []string{"max_connections=50", "synchronous_commit=on", "full_page_writes=on"}}}
 	s.start(t)
 	t.Cleanup(func() { _ = s.server.Halt(); _ = pg.Remove(s.conf.State) })
 	named(t, s.dsn, clinics(t, s.dsn, *stormClinics))
@@ -147,7 +149,26 @@ func TestStorm(t *testing.T) {
 		generations++
 		s.generation(t)
 	}
-	t.Logf("%d kills over %d clinics and %d generations of %d migrations in %v", s.kills, *stormClinics, generations, inOneRun, time.Since(begun).Round(time.Millisecond))
+	t.Logf("%d kills over %d clinics and %d generations of %d migrations in %v; the server was away for %v at most", s.kills, *stormClinics, generations, inOneRun, time.Since(begun).Round(time.Millisecond), s.away.Round(time.Millisecond))
+}
+
+// quietPort is a free port that the system hands to nobody who connects: the
+// runner knocks at it while the server is away, and must find it there again.
+func quietPort(t *testing.T) int {
+	t.Helper()
+	for range 100 {
+		port := 12000 + rand.IntN(18000)
+		l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:"+strconv.Itoa(port))
+		if err != nil {
+			continue
+		}
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return port
+	}
+	t.Fatal("no port is free")
+	return 0
 }
 
 func (s *storm) start(t *testing.T) {
@@ -165,7 +186,7 @@ func (s *storm) generation(t *testing.T) {
 	for {
 		ended, err := s.round(t)
 		if err != nil {
-			t.Fatalf("the runner: %v", err)
+			t.Fatalf("the runner after kill %d, the server away for %v at most: %v", s.kills, s.away, err)
 		}
 		s.whole(t)
 		if ended {
@@ -214,8 +235,10 @@ func (s *storm) round(t *testing.T) (ended bool, err error) {
 			}
 			continue
 		}
+		cut := time.Now()
 		s.killServer(t)
 		s.start(t)
+		s.away = max(s.away, time.Since(cut))
 		s.whole(t) // while the runner comes back to it
 		left = 1 + s.rand.IntN(6*(*stormClinics))
 	}
