@@ -102,8 +102,11 @@ func (m *Migrator) probeSchema(ctx context.Context, app *pgx.Conn, w waiting) er
 	}
 	var open int
 	err = app.QueryRow(ctx, "select count(*) from "+pgx.Identifier{w.Name, "settings"}.Sanitize()).Scan(&open)
-	if sqlState(err) != insufficientRight {
-		return fmt.Errorf("a session without a role is not refused: %v", err)
+	switch {
+	case err == nil:
+		return fmt.Errorf("a session without a role reads %d rows", open)
+	case sqlState(err) != insufficientRight:
+		return err
 	}
 	return nil
 }
