@@ -34,6 +34,7 @@ func Cases() []Case {
 		{"pool", "The affine pool over many clinics against one shared schema", Pool},
 		{"provision", "Making a clinic, with a schema made ahead and without", Provision},
 		{"migrate", "One new DDL over every clinic against a loop of the same", Migrate},
+		{"backup", "One clinic out and back in, and the others meanwhile", Backup},
 		{"prove", "Attacking the walls, and every attack where they are down", Prove},
 		{"audit", "The walls of few and many clinics, read from the catalogs", Audit},
 		{"search", "Patient search in a clinic of 100 000", Search},
