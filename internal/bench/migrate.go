@@ -15,18 +15,33 @@ import (
 // check of the walls, against a bare loop of the same DDL in one session; and a
 // run that finds nothing to do.
 func Migrate(ctx context.Context, e *Env) ([]Row, error) {
-	n, rounds := 1000, 3
+	sizes, rounds := []int{10, 300, 1000}, 3
 	if e.Quick {
-		n, rounds = 6, 2
+		sizes, rounds = []int{3, 6}, 2
 	}
-	in, err := e.install(ctx, fmt.Sprintf("install_%d", n))
+	in, err := e.install(ctx, fmt.Sprintf("install_%d", sizes[len(sizes)-1]))
 	if err != nil {
 		return nil, err
 	}
 	defer in.close()
-	if err := in.grow(ctx, n); err != nil {
-		return nil, err
+	var rows []Row
+	for _, n := range sizes {
+		if err := in.grow(ctx, n); err != nil {
+			return nil, err
+		}
+		more, err := in.migrations(ctx, rounds)
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, more...)
 	}
+	// A loop over few schemas has no connection to open and nothing to note.
+	rows[len(rows)-2].Goal = "<= 3"
+	return rows, nil
+}
+
+// migrations measures at the number of clinics that there are.
+func (in *installation) migrations(ctx context.Context, rounds int) ([]Row, error) {
 	schemas, err := in.schemas(ctx)
 	if err != nil {
 		return nil, err
@@ -46,7 +61,7 @@ func Migrate(ctx context.Context, e *Env) ([]Row, error) {
 	}
 	return []Row{
 		{What: fmt.Sprintf("one new DDL over %d schemas, 4 workers", len(schemas)), Unit: "ms", Ours: median(ours), Base: median(loop),
-			BaseIs: "the same DDL in a loop", Goal: "<= 3"},
+			BaseIs: "the same DDL in a loop"},
 		{What: fmt.Sprintf("nothing to do over %d schemas", len(schemas)), Unit: "ms", Ours: median(idle), Goal: "<= 1000"},
 	}, nil
 }
