@@ -20,7 +20,7 @@ type source struct {
 
 // commandsOnly speak to an operator's terminal, in English; no page shows what
 // they refuse.
-var commandsOnly = map[string]bool{"cmd": true, "tenants/provision": true, "tenants/migrate": true, "internal/legacy": true}
+var commandsOnly = map[string]bool{"cmd": true, "tenants/provision": true, "tenants/migrate": true, "tenants/backup": true, "tenants/isolation": true, "internal/legacy": true}
 
 func readSource(t *testing.T) source {
 	t.Helper()
