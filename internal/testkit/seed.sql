@@ -112,3 +112,5 @@ insert into shares (id, prescription_id, patient_id, token_hash, channel, recipi
 insert into share_events (id, share_id, patient_id, kind, at, address, opening_hash, opening_until) values
   ('018f0000-0000-7000-8000-0000000000c1', '018f0000-0000-7000-8000-0000000000c0', '018f0000-0000-7000-8000-000000000020', 'handed', '2025-01-10 10:35+05:30', '', null, null),
   ('018f0000-0000-7000-8000-0000000000c2', '018f0000-0000-7000-8000-0000000000c0', '018f0000-0000-7000-8000-000000000020', 'opened', '2025-01-10 12:00+05:30', '198.51.100.7', sha256('an opening'), '2025-01-10 12:15+05:30');
+insert into seals (id, number, sealed_at, previous, last_xact, last_id, rows, hash) values
+  ('018f0000-0000-7000-8000-0000000000d0', 1, '2025-01-10 10:40+05:30', decode(repeat('00', 32), 'hex'), '0', '00000000-0000-0000-0000-000000000000', decode(repeat('00', 48), 'hex'), sha256('a seal'));

@@ -1,0 +1,3 @@
+-- name: SealTrail :one
+-- How many rows the next seal covers; none: there was nothing to seal.
+select platform.seal_trail()::integer as rows;
