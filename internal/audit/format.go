@@ -40,7 +40,7 @@ func (h *Hash) UnmarshalText(text []byte) error {
 // Places of the fields of a row, in the order in which they are hashed.
 const (
 	fieldID = iota
-	fieldAt
+	_       // at, in microseconds since 1970
 	fieldXact
 	_ // actor
 	_ // actor_role
@@ -49,7 +49,7 @@ const (
 	_ // reason
 	_ // action
 	_ // outcome
-	fieldEntity
+	_ // entity
 	_ // record_id
 	_ // patient_id
 	_ // before

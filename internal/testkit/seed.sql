@@ -60,6 +60,8 @@ insert into prescription_templates (id, doctor_id, name, keyword, sheet, shared)
   ('018f0000-0000-7000-8000-0000000000a2', '018f0000-0000-7000-8000-000000000002', 'Cold', 'cold', '{"lines": [{"medicine": "Paracetamol", "form": "tablet", "strength": "500 mg", "dose": "1-1-1", "days": "3"}], "tests": []}', false),
   ('018f0000-0000-7000-8000-0000000000a3', '018f0000-0000-7000-8000-000000000003', 'Child fever', 'fever', '{"lines": [{"medicine": "Paracetamol", "form": "suspension", "dose": "1-1-1", "days": "3"}], "tests": []}', true);
 
+insert into seals (id, number, sealed_at, previous, last_xact, last_id, rows, hash) values
+  ('018f0000-0000-7000-8000-0000000000d0', 1, '2025-01-10 10:40+05:30', decode(repeat('00', 32), 'hex'), '0', '00000000-0000-0000-0000-000000000000', decode(repeat('00', 48), 'hex'), sha256('a seal'));
 -- as jobs
 insert into visits (id, patient_id, doctor_id, day, kind, purpose, state, arrived_at, called_at, started_at, ended_at) values
   ('018f0000-0000-7000-8000-000000000030', '018f0000-0000-7000-8000-000000000020', '018f0000-0000-7000-8000-000000000002', '2025-01-10', 'routine', 'Fever since three days',
@@ -112,5 +114,3 @@ insert into shares (id, prescription_id, patient_id, token_hash, channel, recipi
 insert into share_events (id, share_id, patient_id, kind, at, address, opening_hash, opening_until) values
   ('018f0000-0000-7000-8000-0000000000c1', '018f0000-0000-7000-8000-0000000000c0', '018f0000-0000-7000-8000-000000000020', 'handed', '2025-01-10 10:35+05:30', '', null, null),
   ('018f0000-0000-7000-8000-0000000000c2', '018f0000-0000-7000-8000-0000000000c0', '018f0000-0000-7000-8000-000000000020', 'opened', '2025-01-10 12:00+05:30', '198.51.100.7', sha256('an opening'), '2025-01-10 12:15+05:30');
-insert into seals (id, number, sealed_at, previous, last_xact, last_id, rows, hash) values
-  ('018f0000-0000-7000-8000-0000000000d0', 1, '2025-01-10 10:40+05:30', decode(repeat('00', 32), 'hex'), '0', '00000000-0000-0000-0000-000000000000', decode(repeat('00', 48), 'hex'), sha256('a seal'));
