@@ -73,7 +73,7 @@ func newRoot(env []string) *cobra.Command {
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newDemo(env), newServe(env), newWorker(env), newMigrate(env), newClinic(env), newOperator(env), newImport(env), newBackup(env), newIsolation(env), newHealth(env), newPostgres(env), newVersion())
+	root.AddCommand(newDemo(env), newServe(env), newWorker(env), newMigrate(env), newClinic(env), newOperator(env), newImport(env), newBackup(env), newIsolation(env), newAudit(env), newHealth(env), newPostgres(env), newVersion())
 	wrapArgs(root)
 	return root
 }

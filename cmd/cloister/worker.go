@@ -26,7 +26,7 @@ func newWorker(env []string) *cobra.Command {
 	var once bool
 	cmd := &cobra.Command{
 		Use:   "worker",
-		Short: "Keep spare schemas ready, erase deleted clinics when their grace period is over, clear files away that have no record and remind patients of appointments",
+		Short: "Keep spare schemas ready, erase deleted clinics when their grace period is over, seal the trails, clear files away that have no record and remind patients of appointments",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := loadConfig(env)
@@ -56,6 +56,7 @@ type worker struct {
 	clinics *provision.Service
 	files   *clearing
 	remind  *reminding
+	seal    *sealing
 	log     *logrus.Logger
 }
 
@@ -82,7 +83,7 @@ func newWork(ctx context.Context, c config, s *provision.Service, m *keys.Master
 		f.close()
 		return nil, err
 	}
-	return &worker{clinics: s, files: f, remind: r, log: log}, nil
+	return &worker{clinics: s, files: f, remind: r, seal: &sealing{db: f.db, log: log}, log: log}, nil
 }
 
 func (w *worker) close() {
@@ -114,7 +115,7 @@ func (w *worker) round(ctx context.Context, spares int, pause time.Duration) err
 	for _, p := range purged {
 		w.log.WithFields(logrus.Fields{"clinic": p.ID.String(), "slug": p.Slug}).Warn("a deleted clinic was erased and its keys destroyed")
 	}
-	failed = errors.Join(failed, w.files.round(ctx, w.clinics, len(purged) > 0), w.remind.round(ctx, w.clinics))
+	failed = errors.Join(failed, w.files.round(ctx, w.clinics, len(purged) > 0), w.remind.round(ctx, w.clinics), w.seal.round(ctx, w.clinics))
 	if failed != nil {
 		return failed
 	}
