@@ -85,6 +85,7 @@ func (p probe) insert(table string) string {
 		"displays":             "(id, name) values (" + id + ", 'Other')",
 		"drafts":               "(id, user_id, kind, body) values (" + id + ", '" + user + "', 'patient', '{}')",
 		"submissions":          "(id, user_id, action, result_id) values (" + id + ", '" + user + "', 'x', " + id + ")",
+		"seals":                "(id, number, sealed_at, previous, last_xact, last_id, rows, hash) values (" + id + ", 9, now(), sha256('x'), '1', " + id + ", decode(repeat('00', 48), 'hex'), sha256('x'))",
 		"trail":                "(id, at, xact, actor, actor_role, action, entity) values (" + id + ", now(), pg_current_xact_id(), 'x', 'x', 'view', 'x')",
 		"counters":             "(kind, period, value) values ('x', 'x', 1)",
 		"name_words":           "(word) values ('x')",

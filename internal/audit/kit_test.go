@@ -63,6 +63,24 @@ func (w *world) seal(t *testing.T) int {
 	return n
 }
 
+// settle goes on when every transaction of the server that is as old as the last
+// row of the trail has ended: other tests have theirs, in other databases.
+func (w *world) settle(t *testing.T) {
+	t.Helper()
+	for done := false; !done; {
+		if err := w.admin.QueryRow(t.Context(), `select pg_snapshot_xmin(pg_current_snapshot()) > xact from clinic_alpha.trail order by xact desc limit 1`).Scan(&done); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// sealed settles and seals.
+func (w *world) sealed(t *testing.T) int {
+	t.Helper()
+	w.settle(t)
+	return w.seal(t)
+}
+
 // write makes a row of the trail and gives its id.
 func (w *world) write(t *testing.T, note string) uuid.UUID {
 	t.Helper()
