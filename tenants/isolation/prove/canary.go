@@ -335,7 +335,9 @@ func candidates(c *clinic, col column, checks []check, id uuid.UUID) []string {
 		out = append(out, spelled(col, checks)...)
 		cast("+919800000000", "user:"+id.String(), "INR", "A", "2026", "09:00", "#aabbcc", "https://proof.invalid", "x", "")
 	case col.typ == "bytea":
-		out = append(out, "'\\x"+hex.EncodeToString([]byte(fmt.Sprintf("%-32.32s", mark)))+"'::bytea")
+		for _, form := range []string{"%-32.32s", "%-48.48s"} { // a hash, and an id with a hash
+			out = append(out, "'\\x"+hex.EncodeToString([]byte(fmt.Sprintf(form, mark)))+"'::bytea")
+		}
 	case col.typ == "jsonb" || col.typ == "json":
 		cast(`{"canary": "`+mark+`"}`, "{}", "[]")
 	case strings.HasSuffix(col.typ, "[]"):
