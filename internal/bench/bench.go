@@ -37,6 +37,7 @@ func Cases() []Case {
 		{"backup", "One clinic out and back in, and the others meanwhile", Backup},
 		{"prove", "Attacking the walls, and every attack where they are down", Prove},
 		{"audit", "The walls of few and many clinics, read from the catalogs", Audit},
+		{"chain", "What the chain over the trail costs writes", Chain},
 		{"search", "Patient search in a clinic of 100 000", Search},
 		{"consultation", "Suggestions of ICD-10, and the screen of a long history", Consultation},
 		{"prescribing", "Suggestions of medicines, and from a template to the prescription", Prescribing},
