@@ -147,7 +147,7 @@ var rules = []rule{
 		"use uuid version 7 and platform.next_number"},
 	{"CLO-A608", isolation.Critical, "An object does not belong to cloister_owner", "Its owner may take the wall down, or, of a schema, put things in.",
 		"give it back"},
-	{"CLO-A609", isolation.Medium, "A schema is nobody's", "Nothing here checks what is in it.",
+	{"CLO-A609", isolation.High, "A schema is nobody's", "Nothing here checks what is in it: a copy of a clinic's rows may stand there, granted to whom its maker liked.",
 		"drop it, or accept it in the baseline with a reason"},
 	{"CLO-A610", isolation.Medium, "There is a schema public", "It is in everybody's default path.",
 		"drop it once it is empty"},
