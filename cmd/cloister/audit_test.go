@@ -24,7 +24,7 @@ func TestChainAtCommand(t *testing.T) {
 	force("delete from clinic_alpha.seals; delete from clinic_beta.seals") // the seeded ones are of no trail
 	conn := testkit.Conn(t, db.Admin)
 	for settled := false; !settled; { // other tests' transactions hold the seals up
-		if err := conn.QueryRow(t.Context(), "select pg_snapshot_xmin(pg_current_snapshot()) > all (select xact from clinic_alpha.trail)").Scan(&settled); err != nil {
+		if err := conn.QueryRow(t.Context(), "select pg_sleep(0.02) is not null and pg_snapshot_xmin(pg_current_snapshot()) > all (select xact from clinic_alpha.trail)").Scan(&settled); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -68,7 +68,7 @@ func (w *world) seal(t *testing.T) int {
 func (w *world) settle(t *testing.T) {
 	t.Helper()
 	for done := false; !done; {
-		if err := w.admin.QueryRow(t.Context(), `select pg_snapshot_xmin(pg_current_snapshot()) > xact from clinic_alpha.trail order by xact desc limit 1`).Scan(&done); err != nil {
+		if err := w.admin.QueryRow(t.Context(), `select pg_sleep(0.02) is not null and pg_snapshot_xmin(pg_current_snapshot()) > xact from clinic_alpha.trail order by xact desc limit 1`).Scan(&done); err != nil {
 			t.Fatal(err)
 		}
 	}

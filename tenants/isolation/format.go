@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -167,7 +168,7 @@ var csvHead = []string{"status", "rule", "severity", "schema", "clinic", "object
 
 func (r Report) writeCSV(w io.Writer) error {
 	c := csv.NewWriter(w)
-	rows := [][]string{csvHead}
+	rows := [][]string{slices.Clone(csvHead)} // which reports that are written at once share
 	row := func(status string, f Finding) {
 		rows = append(rows, []string{status, f.Rule, string(f.Severity), f.Schema, f.Clinic, f.Object, f.Reason, f.Evidence, f.Mend, f.Reproduce, f.Help, f.Fingerprint})
 	}

@@ -54,7 +54,9 @@ const enter = async (page, name) => {
   await row.locator("[data-call]").click();
   await row.locator(".badge", { hasText: /Called|बोलावले|बुलाया/ }).waitFor();
   await row.locator("form[action$='/consultation/begin'] button").click();
-  await page.waitForSelector("#cons-complaint");
+  await page.waitForSelector("#cons-complaint").catch(async (e) => {
+    throw new Error(`${name} is not brought in at ${page.url()}: ${await page.innerText("body")}`, { cause: e });
+  });
   await page.waitForLoadState();
 };
 
