@@ -91,10 +91,13 @@ describe("the desk", { concurrency: false }, () => {
     await front.goto(clinic + "/queue");
     await other.goto(clinic + "/queue");
     await front.hover("#board tbody tr");
+    const place = () => front.locator("#board tbody tr").first().evaluate((row) => row.getBoundingClientRect().top);
+    const stood = await place();
     const name = `Rukmini ${family}`;
     await register(other, name);
     await issued(other, name);
     await front.locator("[data-updates] button").waitFor();
+    assert.equal(await place(), stood, "what says so moves nothing either");
     assert.equal(await front.locator("tr[data-row]", { hasText: name }).count(), 0);
     await front.click("[data-updates] button");
     await front.locator("tr[data-row]", { hasText: name }).waitFor();
