@@ -279,7 +279,7 @@ func (h home) mend(o object, want, is string) string {
 		drop, make = fmt.Sprintf("drop trigger %s on %s;", quote(name), on), want+";"
 	case "function":
 		if want == "" {
-			return "drop function " + o.name + ";"
+			return "drop routine " + o.name + ";"
 		}
 		return ""
 	default:

@@ -75,6 +75,11 @@ func TestServer(t *testing.T) {
 	if len(got) != 1 || got[0].Rule != "CLO-A618" || got[0].Object != "replication slot tap" {
 		t.Errorf("slots:\n%s", said(got))
 	}
+	// A tablespace can't be made in a transaction either.
+	got = asked(t, conn, "findings", "t.oid = c.reltablespace", "t.spcname = 'pg_global' and c.relname = 'vitals'")
+	if len(got) != 2 || got[0].Rule != "CLO-A619" || got[0].Object != "vitals" || !strings.HasPrefix(got[0].Mend, "alter table clinic_") {
+		t.Errorf("tablespaces:\n%s", said(got))
+	}
 }
 
 func TestEntrances(t *testing.T) {

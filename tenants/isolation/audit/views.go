@@ -14,7 +14,7 @@ import (
 type view struct{ name, text string }
 
 var (
-	viewForm = regexp.MustCompile(`(?s)create (?:or replace )?view isolation\.(\w+) as\n(.*?)\$sql\$`)
+	viewForm = regexp.MustCompile(`(?s)create (?:or replace )?view isolation\.(\w+) as\n(.*?)\$sql\$|alter view isolation\.(\w+) rename to (\w+)`)
 	viewName = regexp.MustCompile(`\bisolation\.(\w+)\b(\()?`)
 )
 
@@ -34,11 +34,14 @@ var views = sync.OnceValue(func() []view {
 		}
 		up, _, _ := strings.Cut(string(text), "-- +goose Down")
 		for _, m := range viewForm.FindAllStringSubmatch(up, -1) {
-			v := view{m[1], m[2]}
-			if i := slices.IndexFunc(all, func(o view) bool { return o.name == v.name }); i >= 0 {
-				all[i] = v
-			} else {
-				all = append(all, v)
+			i := slices.IndexFunc(all, func(o view) bool { return o.name == m[1]+m[3] })
+			switch {
+			case m[3] != "":
+				all[i].name = m[4]
+			case i >= 0:
+				all[i].text = m[2]
+			default:
+				all = append(all, view{m[1], m[2]})
 			}
 		}
 	}
