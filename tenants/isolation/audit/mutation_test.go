@@ -135,6 +135,7 @@ var batches = []batch{
 		{"the user's function made immutable", "alter function platform.current_user_id() immutable", "A506", "platform", "function current_user_id()"},
 		{"a function in a clinic's schema", "create function clinic_alpha.now() returns timestamptz language sql return clock_timestamp()", "A507", alpha, "function now()"},
 		{"a LEAKPROOF function", "create function ext.tattle(text) returns boolean language sql leakproof return true", "A509", "ext", "function tattle(text)"},
+		{"LIKE marked LEAKPROOF to make it quicker", "alter function pg_catalog.textlike(text, text) leakproof", "A509", "pg_catalog", "function textlike(text, text)"},
 		{"an overload among the extensions", "create function ext.lower(character varying) returns text language sql return $1::text", "A512", "ext", "function lower(character varying)"},
 		{"an aggregate in a clinic's schema", "create aggregate clinic_beta.total (integer) (sfunc = int4pl, stype = integer)", "A507", "clinic_beta", "function total(integer)"},
 		{"one with its owner's rights among the server's own", "create function information_schema.peek() returns bigint language sql security definer set search_path = pg_catalog, pg_temp return 1", "A501", "information_schema", "function peek()"},
