@@ -2,6 +2,7 @@ package migrate
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"regexp"
@@ -12,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/database"
 
 	"github.com/cloister-health/cloister/db"
 	"github.com/cloister-health/cloister/internal/keys"
@@ -56,6 +58,9 @@ func (m *Migrator) Bootstrap(ctx context.Context) (Prepared, error) {
 	}
 	defer admin.Close(context.WithoutCancel(ctx))
 	if err := m.verify(ctx, admin); err != nil && !isRefused(err) {
+		return p, err
+	}
+	if err := sweepTrials(ctx, admin); err != nil && !isRefused(err) {
 		return p, err
 	}
 	may, err := m.settle(ctx, admin)
@@ -142,8 +147,7 @@ func (m *Migrator) shared(ctx context.Context, p *Prepared) error {
 	if err != nil {
 		return err
 	}
-	provider, err := goose.NewProvider(goose.DialectCustom, pool, db.Platform(), goose.WithStore(store),
-		goose.WithSessionLocker(platformLock{}), goose.WithDisableGlobalRegistry(true))
+	provider, err := m.sharedProvider(pool, store, goose.WithSessionLocker(platformLock{}))
 	if err != nil {
 		return err
 	}
@@ -156,6 +160,11 @@ func (m *Migrator) shared(ctx context.Context, p *Prepared) error {
 	}
 	p.Version, err = provider.GetDBVersion(ctx)
 	return err
+}
+
+// sharedProvider runs the shared schema's migrations.
+func (m *Migrator) sharedProvider(pool *sql.DB, store database.Store, more ...goose.ProviderOption) (*goose.Provider, error) {
+	return goose.NewProvider(goose.DialectCustom, pool, m.conf.Platform, append(more, goose.WithStore(store), goose.WithDisableGlobalRegistry(true))...)
 }
 
 // settle makes the roles and the database's settings if the user may, or finds

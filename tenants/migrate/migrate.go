@@ -35,6 +35,7 @@ type Config struct {
 	Keys      *keys.Master      // signs the scope of every migration
 	Passwords map[string]string // login to password; a login that is missing gets the derived one
 	Tenant    fs.FS             // the clinics' migrations; nil for the program's own
+	Platform  fs.FS             // the shared schema's; nil for the program's own
 	Times     Times             // zero for the defaults
 	Tracer    pgx.QueryTracer   // sees every statement; nil for none
 }
@@ -63,6 +64,9 @@ func New(c Config) (*Migrator, error) {
 	}
 	if c.Tenant == nil {
 		c.Tenant = db.Tenant()
+	}
+	if c.Platform == nil {
+		c.Platform = db.Platform()
 	}
 	def(&c.Times.Lock, 3*time.Second)
 	def(&c.Times.Turn, time.Minute)

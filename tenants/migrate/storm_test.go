@@ -142,7 +142,15 @@ func TestStorm(t *testing.T) {
 		conf: pg.Config{State: t.TempDir(), Binaries: b, Throwaway: true, Port: quietPort(t), Settings: []string{"max_connections=50", "synchronous_commit=on", "full_page_writes=on"}}}
 	s.start(t)
 	t.Cleanup(func() { _ = s.server.Halt(); _ = pg.Remove(s.conf.State) })
-	named(t, s.dsn, clinics(t, s.dsn, *stormClinics))
+	m, _ := on(t, s.dsn, testkit.Master(t), nil)
+	if err := build(t.Context(), s.dsn, m, *stormClinics); err != nil {
+		t.Fatal(err)
+	}
+	all := make([]clinic, *stormClinics)
+	for i := range all {
+		all[i] = numbered(i)
+	}
+	named(t, s.dsn, all)
 	begun, generations := time.Now(), 0
 	for s.kills < *stormKills {
 		s.last += inOneRun

@@ -11,7 +11,6 @@ import (
 	"testing/fstest"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/cloister-health/cloister/db"
@@ -43,33 +42,6 @@ func next(t *testing.T, more ...string) (fs.FS, int64) {
 	return all, int64(first + len(more) - 1)
 }
 
-type clinic struct {
-	id     uuid.UUID
-	schema string
-}
-
-// clinics makes n schemas at the program's own version.
-func clinics(t *testing.T, dsn string, n int) []clinic {
-	t.Helper()
-	m, _ := on(t, dsn, testkit.Master(t), nil)
-	if _, err := m.Bootstrap(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	owner := connect(t, dsn)
-	exec(t, owner, "set role cloister_owner")
-	all := make([]clinic, n)
-	for i := range all {
-		all[i] = clinic{uuid.Must(uuid.NewV7()), fmt.Sprintf("clinic_n%02d", i)}
-		exec(t, owner, "select platform.make_schema($1, $2)", all[i].id, all[i].schema)
-	}
-	if n > 0 {
-		if r, err := m.Up(t.Context(), migrate.Options{Workers: 2}); err != nil || r.Migrated != n {
-			t.Fatalf("%+v, %v", r, err)
-		}
-	}
-	return all
-}
-
 func with(files fs.FS) func(*migrate.Config) {
 	return func(c *migrate.Config) {
 		c.Tenant = files
@@ -81,8 +53,7 @@ const addNote = "alter table departments add column note text not null default '
 
 func TestUpBringsEveryClinicAndThenDoesNothing(t *testing.T) {
 	t.Parallel()
-	dsn := testkit.Empty(t)
-	all := clinics(t, dsn, 4)
+	dsn, all := clinics(t, 4)
 	files, target := next(t, addNote, "alter table departments add column more text;")
 	m, _ := on(t, dsn, testkit.Master(t), with(files))
 	var steps []migrate.Progress
@@ -115,8 +86,7 @@ func TestUpBringsEveryClinicAndThenDoesNothing(t *testing.T) {
 // TestNothingToDoIsOneQuery counts what the server was asked.
 func TestNothingToDoIsOneQuery(t *testing.T) {
 	t.Parallel()
-	dsn := testkit.Empty(t)
-	clinics(t, dsn, 3)
+	dsn, _ := clinics(t, 3)
 	tr := &counter{}
 	m, _ := on(t, dsn, testkit.Master(t), func(c *migrate.Config) { c.Tracer = tr })
 	if r, err := m.Up(t.Context(), migrate.Options{}); err != nil || r.Total != 3 {
@@ -137,8 +107,7 @@ func (c *counter) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndDat
 
 func TestOneFailingClinicStopsNoOther(t *testing.T) {
 	t.Parallel()
-	dsn := testkit.Empty(t)
-	all := clinics(t, dsn, 4)
+	dsn, all := clinics(t, 4)
 	admin := connect(t, dsn)
 	exec(t, admin, "alter table "+all[1].schema+".departments add column note text") // somebody was here by hand
 	files, target := next(t, addNote)
@@ -163,8 +132,7 @@ func TestOneFailingClinicStopsNoOther(t *testing.T) {
 
 func TestAMigrationThatWeakensAWallDoesNotLand(t *testing.T) {
 	t.Parallel()
-	dsn := testkit.Empty(t)
-	all := clinics(t, dsn, 1)
+	dsn, all := clinics(t, 1)
 	for name, sql := range map[string]string{
 		"row security":                          "alter table patients no force row level security;",
 		"another policy":                        "create policy open on patients for select to cloister_nurse using (true);",
@@ -196,8 +164,7 @@ func TestAMigrationThatWeakensAWallDoesNotLand(t *testing.T) {
 
 func TestDataThatDoesNotFitIsNotQuoted(t *testing.T) {
 	t.Parallel()
-	dsn := testkit.Empty(t)
-	clinics(t, dsn, 1)
+	dsn, _ := clinics(t, 1)
 	files, _ := next(t, "select 'Asha Kulkarni'::integer;")
 	m, _ := on(t, dsn, testkit.Master(t), with(files))
 	r, err := m.Up(t.Context(), migrate.Options{})
@@ -218,8 +185,7 @@ func TestAMigrationOutsideATransactionIsRefused(t *testing.T) {
 // TestATableInUseIsWaitedForButNotForLong holds a lock that the migration needs.
 func TestATableInUseIsWaitedForButNotForLong(t *testing.T) {
 	t.Parallel()
-	dsn := testkit.Empty(t)
-	all := clinics(t, dsn, 2)
+	dsn, all := clinics(t, 2)
 	files, _ := next(t, addNote)
 	m, _ := on(t, dsn, testkit.Master(t), with(files))
 	holder, err := connect(t, dsn).Begin(t.Context())
@@ -244,8 +210,7 @@ func TestATableInUseIsWaitedForButNotForLong(t *testing.T) {
 // TestTwoRunsAtOnce: each clinic gets each migration once, and both runs are fine.
 func TestTwoRunsAtOnce(t *testing.T) {
 	t.Parallel()
-	dsn := testkit.Empty(t)
-	clinics(t, dsn, 5)
+	dsn, _ := clinics(t, 5)
 	files, _ := next(t, addNote)
 	runs := make(chan error, 3)
 	for range 3 {
@@ -267,8 +232,7 @@ func TestTwoRunsAtOnce(t *testing.T) {
 
 func TestStoppedRunIsTakenUpAgain(t *testing.T) {
 	t.Parallel()
-	dsn := testkit.Empty(t)
-	clinics(t, dsn, 6)
+	dsn, _ := clinics(t, 6)
 	files, _ := next(t, addNote)
 	m, _ := on(t, dsn, testkit.Master(t), with(files))
 	ctx, stop := context.WithCancel(t.Context())
@@ -296,8 +260,7 @@ func TestStoppedRunIsTakenUpAgain(t *testing.T) {
 
 func TestDownTo(t *testing.T) {
 	t.Parallel()
-	dsn := testkit.Empty(t)
-	clinics(t, dsn, 2)
+	dsn, _ := clinics(t, 2)
 	files, target := next(t, "select 1;", "select 2;")
 	m, _ := on(t, dsn, testkit.Master(t), with(files))
 	if r, err := m.Up(t.Context(), migrate.Options{}); err != nil || r.Migrated != 2 {

@@ -10,8 +10,7 @@ import (
 
 func TestVerifyNamesEachDrift(t *testing.T) {
 	t.Parallel()
-	dsn := testkit.Empty(t)
-	all := clinics(t, dsn, 5)
+	dsn, all := clinics(t, 5)
 	m, _ := on(t, dsn, testkit.Master(t), nil)
 	found := func(want ...string) {
 		t.Helper()

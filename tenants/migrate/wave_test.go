@@ -39,8 +39,7 @@ func atTarget(t *testing.T, dsn string, target int64) []string {
 // the run where it must, and what was migrated stays.
 func TestWaves(t *testing.T) {
 	t.Parallel()
-	dsn := testkit.Empty(t)
-	all := clinics(t, dsn, 7)
+	dsn, all := clinics(t, 7)
 	named(t, dsn, all[:6]) // the seventh is being built
 	files, target := next(t, addNote)
 	m, _ := on(t, dsn, testkit.Master(t), with(files))
@@ -95,8 +94,7 @@ func TestWaves(t *testing.T) {
 // no leak, and no service.
 func TestAProbeMeetsAClinicThatReadsNothing(t *testing.T) {
 	t.Parallel()
-	dsn := testkit.Empty(t)
-	all := clinics(t, dsn, 2)
+	dsn, all := clinics(t, 2)
 	named(t, dsn, all)
 	admin := connect(t, dsn)
 	files, _ := next(t, "revoke select on settings from cloister_jobs;", "select 1;")
@@ -120,8 +118,7 @@ func TestAProbeMeetsAClinicThatReadsNothing(t *testing.T) {
 // the run is under way, and a spare that becomes a clinic under it.
 func TestSchemasMadeMeanwhile(t *testing.T) {
 	t.Parallel()
-	dsn := testkit.Empty(t)
-	all := clinics(t, dsn, 2)
+	dsn, all := clinics(t, 2)
 	older, _ := on(t, dsn, testkit.Master(t), nil)
 	files, target := next(t, addNote, "create index extra on departments (room);", "drop index extra;")
 	m, _ := on(t, dsn, testkit.Master(t), with(files))
@@ -153,8 +150,7 @@ func TestSchemasMadeMeanwhile(t *testing.T) {
 // fault of a clinic's, and what is there when it comes back is enough.
 func TestAServerThatRefusesForAWhile(t *testing.T) {
 	t.Parallel()
-	dsn := testkit.Empty(t)
-	clinics(t, dsn, 3)
+	dsn, _ := clinics(t, 3)
 	files, target := next(t, addNote)
 	name := value[string](t, connect(t, dsn), "select current_database()")
 	elsewhere, err := pg.Database(dsn, "postgres")
