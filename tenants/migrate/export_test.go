@@ -14,3 +14,12 @@ func (m *Migrator) Probe(ctx context.Context) error {
 	}
 	return m.probe(ctx, wave)
 }
+
+// What a plan that was killed leaves.
+const (
+	TakeTrial = takeTrial
+	TrialLock = trialLock
+)
+
+// TrialName is the name of a plan's database.
+func TrialName(tag, of string) string { return trialName(tag, of) }

@@ -156,7 +156,7 @@ where s.state <> 'dropped' order by s.version, s.schema_name`
 // found reads where the shared schema and the clinics stand.
 func (m *Migrator) found(ctx context.Context, root *pgx.Conn, p *Plan, o PlanOptions) (shared []int64, err error) {
 	var there bool
-	if err := root.QueryRow(ctx, "select to_regclass('platform.versions') is not null").Scan(&there); err != nil || !there {
+	if err := root.QueryRow(ctx, "select exists (select from pg_tables where schemaname = 'platform' and tablename = 'versions')").Scan(&there); err != nil || !there {
 		return nil, err
 	}
 	conn, err := m.connect(ctx)

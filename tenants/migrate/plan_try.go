@@ -164,7 +164,11 @@ func sweepTrials(ctx context.Context, root *pgx.Conn) error {
 
 // pendingShared are the shared schema's migrations that are not applied.
 func (m *Migrator) pendingShared(applied []int64) ([]Step, error) {
-	p, err := m.sharedProvider(&sql.DB{}, platformStore{}) // it only reads the files
+	store, err := newPlatformStore()
+	if err != nil {
+		return nil, err
+	}
+	p, err := m.sharedProvider(&sql.DB{}, store) // it only reads the files
 	if err != nil {
 		return nil, err
 	}
@@ -258,6 +262,7 @@ func (t *trial) asClinics(ctx context.Context, g *Group, i int, shared bool) (*g
 // steps tries migrations one after another, and reports whether none failed. A
 // schema narrows what is watched to a clinic's.
 func (t *trial) steps(ctx context.Context, p *goose.Provider, schema string, steps []Step, applied []int64, ok bool) (bool, error) {
+	t.watch.first = nil
 	for i := range steps {
 		s := &steps[i]
 		if s.Untried = !ok; !ok {

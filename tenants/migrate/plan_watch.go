@@ -50,7 +50,9 @@ func (w *watch) quietly(fn func() error) error {
 	return fn()
 }
 
-func (w *watch) begin(s *Step, schema string) { *w = watch{step: s, schema: schema} }
+func (w *watch) begin(s *Step, schema string) {
+	*w = watch{step: s, schema: schema, first: w.first}
+}
 
 // end makes the step's locks of what was held.
 func (w *watch) end() {
@@ -64,16 +66,20 @@ func (w *watch) end() {
 	}
 }
 
-type ourOwn struct{} // marks the watch's own queries
-
 // TraceQueryStart sees the catalogs before the first statement.
 func (w *watch) TraceQueryStart(ctx context.Context, conn *pgx.Conn, d pgx.TraceQueryStartData) context.Context {
-	if w.ignores(ctx, d.SQL) {
-		return context.WithValue(ctx, ourOwn{}, true)
+	if w.ignores(d.SQL) {
+		return context.WithValue(ctx, statementKey{}, nil)
 	}
 	if w.base.relations == nil && w.err == nil {
-		w.base, w.err = w.look(ctx, conn)
-		w.last, w.held = w.base, map[uint32]lockset{}
+		w.held = map[uint32]lockset{}
+		w.last, w.err = w.look(ctx, conn)
+		w.base = w.last
+		w.base.relations = maps.Clone(w.last.relations)
+		if w.first == nil {
+			w.first = w.base.relations
+		}
+		maps.DeleteFunc(w.base.relations, func(id uint32, _ relation) bool { _, there := w.first[id]; return !there })
 	}
 	return context.WithValue(ctx, statementKey{}, d.SQL)
 }
@@ -92,9 +98,6 @@ func (w *watch) TraceQueryEnd(ctx context.Context, conn *pgx.Conn, d pgx.TraceQu
 		return
 	}
 	before := maps.Clone(w.held)
-	if w.err = w.locks(ctx, conn); w.err != nil {
-		return
-	}
 	now, err := w.look(ctx, conn)
 	if err != nil {
 		w.err = err
@@ -107,8 +110,8 @@ func (w *watch) TraceQueryEnd(ctx context.Context, conn *pgx.Conn, d pgx.TraceQu
 }
 
 // ignores tells the statements that no migration wrote.
-func (w *watch) ignores(ctx context.Context, sql string) bool {
-	return w.step == nil || w.quiet || ctx.Value(ourOwn{}) != nil || slices.Contains([]string{"begin", "commit", "rollback"}, sql)
+func (w *watch) ignores(sql string) bool {
+	return w.step == nil || w.quiet || slices.Contains([]string{"begin", "commit", "rollback"}, sql)
 }
 
 // begins is a statement's beginning, on one line and without comments before it.
@@ -141,21 +144,6 @@ func (f *Fault) explain(err error) {
 }
 
 const heldLocks = "select relation, mode from pg_locks where pid = pg_backend_pid() and locktype = 'relation' and granted and relation >= 16384"
-
-// locks adds what the transaction holds now.
-func (w *watch) locks(ctx context.Context, conn *pgx.Conn) error {
-	rows, err := conn.Query(context.WithValue(ctx, ourOwn{}, true), heldLocks)
-	if err != nil {
-		return err
-	}
-	var id uint32
-	var mode string
-	_, err = pgx.ForEachRow(rows, []any{&id, &mode}, func() error {
-		w.held[id] |= bit(modeOf(mode))
-		return nil
-	})
-	return err
-}
 
 // catalog is what is compared.
 type catalog struct {
@@ -207,11 +195,17 @@ from pg_constraint k join pg_namespace n on n.oid = k.connamespace
 where k.conrelid >= 16384 and n.nspname !~ '^pg_' and ($1 = '' or n.nspname = $1)`
 )
 
-// look reads the catalogs as the transaction sees them, in one round trip.
+// look reads the catalogs as the transaction sees them, and adds the locks that it
+// holds, in one round trip.
 func (w *watch) look(ctx context.Context, conn *pgx.Conn) (catalog, error) {
 	c := catalog{map[uint32]relation{}, map[uint32]map[int16]column{}, map[uint32]constraint{}}
 	b := &pgx.Batch{}
 	var id uint32
+	var mode string
+	b.Queue(heldLocks).Query(func(rows pgx.Rows) error {
+		_, err := pgx.ForEachRow(rows, []any{&id, &mode}, func() error { w.held[id] |= bit(modeOf(mode)); return nil })
+		return err
+	})
 	b.Queue(lookRelations, w.schema).Query(func(rows pgx.Rows) error {
 		var r relation
 		_, err := pgx.ForEachRow(rows, []any{&id, &r.schema, &r.table, &r.kind, &r.file, &r.of, &r.valid}, func() error { c.relations[id] = r; return nil })
@@ -234,5 +228,5 @@ func (w *watch) look(ctx context.Context, conn *pgx.Conn) (catalog, error) {
 		_, err := pgx.ForEachRow(rows, []any{&id, &k.table, &k.other, &k.name, &k.kind, &k.valid, &k.proves}, func() error { c.constraints[id] = k; return nil })
 		return err
 	})
-	return c, conn.SendBatch(context.WithValue(ctx, ourOwn{}, true), b).Close()
+	return c, conn.SendBatch(context.WithValue(ctx, statementKey{}, nil), b).Close()
 }
