@@ -20,9 +20,10 @@ type watch struct {
 	quiet  bool   // goose's own statements
 	err    error  // of looking
 
-	base catalog            // before the migration
-	last catalog            // before the statement
-	held map[uint32]lockset // on the tables there were before
+	first map[uint32]relation // before the first migration of all; nobody waits for what is made since
+	base  catalog             // before the migration, without what is made since
+	last  catalog             // before the statement
+	held  map[uint32]lockset  // on the tables there were before
 }
 
 // lockset is the modes of the locks that are held on a table, a bit each.
