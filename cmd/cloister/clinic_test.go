@@ -107,6 +107,9 @@ func TestMigrateByCommands(t *testing.T) {
 		{env, []string{"migrate", "up"}, exitOK, "0 of 2 were behind"},
 		{env, []string{"migrate", "status"}, exitOK, "2 schemas, 0 behind"},
 		{env, []string{"migrate", "verify"}, exitOK, "The ledger and the schemas agree"},
+		{env, []string{"migrate", "plan"}, exitOK, "NOTHING TO DO"},
+		{env, []string{"migrate", "plan", "--clinic", "nobody"}, exitUsage, "nobody"},
+		{env[1:], []string{"migrate", "plan"}, exitConfig, "DATABASE_URL"},
 		{env, []string{"migrate", "up", "--canary", "1", "--canary-clinics", "a"}, exitUsage, "one of the two"},
 		{env, []string{"migrate", "up", "--canary-clinics", "nobody"}, exitUsage, "nobody"},
 		{env, []string{"migrate", "up", "--lock-timeout", "0s"}, exitUsage, "--lock-timeout"},
@@ -124,7 +127,11 @@ func TestMigrateByCommands(t *testing.T) {
 		}
 	}
 	db.Exec(t, "delete from platform.migrations where clinic_id = $1", testkit.Beta.ID)
-	code, stdout, stderr := program(t, env, "migrate", "up")
+	code, stdout, stderr := program(t, env, "migrate", "plan")
+	if code != exitFailed || !strings.HasPrefix(stdout, "FAILS: 00001_clinic.sql") || !strings.Contains(stdout, "1 clinic (beta) at version") {
+		t.Errorf("plan of a clinic that fails: exit %d\n%s%s", code, stdout, stderr)
+	}
+	code, stdout, stderr = program(t, env, "migrate", "up")
 	if code != exitFailed || !strings.Contains(stdout, "clinic_beta") || !strings.Contains(stderr, "1 clinics could not be migrated") {
 		t.Errorf("with a clinic that fails: exit %d\n%s%s", code, stdout, stderr)
 	}

@@ -16,7 +16,7 @@ import (
 
 func newMigrate(env []string) *cobra.Command {
 	cmd := &cobra.Command{Use: "migrate", Short: "Bring the server, the shared schema and every clinic to this program's version"}
-	cmd.AddCommand(newMigrateUp(env), newMigrateStatus(env), newMigrateVerify(env), newMigrateDownTo(env))
+	cmd.AddCommand(newMigratePlan(env), newMigrateUp(env), newMigrateStatus(env), newMigrateVerify(env), newMigrateDownTo(env))
 	return cmd
 }
 

@@ -1,6 +1,10 @@
 package migrate
 
-import "context"
+import (
+	"context"
+	"maps"
+	"slices"
+)
 
 // Probe reads from every schema as the service does.
 func (m *Migrator) Probe(ctx context.Context) error {
@@ -23,3 +27,6 @@ const (
 
 // TrialName is the name of a plan's database.
 func TrialName(tag, of string) string { return trialName(tag, of) }
+
+// Warnings are the names that a plan may use.
+func Warnings() []string { return slices.Sorted(maps.Keys(kinds)) }

@@ -42,6 +42,7 @@ type Group struct {
 	Steps   []Step   `json:"steps"`
 
 	applied []int64
+	ledger  int64 // the last version there, which should be Version
 	schemas []string
 }
 
@@ -199,6 +200,7 @@ func (m *Migrator) found(ctx context.Context, root *pgx.Conn, p *Plan, o PlanOpt
 // put counts a schema, in the group of those that lack the same.
 func (m *Migrator) put(p *Plan, groups map[string]*Group, s Schema, state string, applied []int64) {
 	p.Total++
+	last := slices.Max(append(applied, 0))
 	applied = slices.DeleteFunc(applied, func(v int64) bool { return !slices.Contains(m.versions, v) })
 	if len(applied) == len(m.versions) {
 		if s.Version > m.target {
@@ -208,10 +210,10 @@ func (m *Migrator) put(p *Plan, groups map[string]*Group, s Schema, state string
 		}
 		return
 	}
-	key := fmt.Sprint(applied)
+	key := fmt.Sprint(s.Version, last, applied)
 	g := groups[key]
 	if g == nil {
-		g = &Group{Version: s.Version, Clinics: []string{}, applied: applied}
+		g = &Group{Version: s.Version, Clinics: []string{}, applied: applied, ledger: last}
 		groups[key] = g
 	}
 	g.schemas = append(g.schemas, s.Name)

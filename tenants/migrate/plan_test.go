@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -17,12 +18,14 @@ import (
 	"github.com/cloister-health/cloister/tenants/migrate"
 )
 
-// shapes are migrations of the clinics, each tried after those before it: what it
-// does, and the warnings it must give, by name, table and object.
-var shapes = []struct {
+type shape struct {
 	sql  string
 	want []string
-}{
+}
+
+// shapes are migrations of the clinics, each tried after those before it: what it
+// does, and the warnings it must give, by name, table and object.
+var shapes = []shape{
 	// What a release may do at any time.
 	{"alter table departments add column note text;", nil},
 	{"alter table departments add column open boolean not null default true;", nil},
@@ -171,6 +174,19 @@ func TestPlan(t *testing.T) {
 		exec(t, admin, "update platform.schemas s set version = (select max(version) from platform.migrations m where m.clinic_id = s.clinic_id)")
 	})
 
+	t.Run("a version that was passed over, and one that nobody noted", func(t *testing.T) {
+		exec(t, admin, "delete from platform.migrations where clinic_id = $1 and version = 4", all[0].id)
+		exec(t, admin, "update platform.schemas set version = version - 1 where clinic_id = $1", all[1].id)
+		files, _ := next(t, addNote)
+		p := plan(t, dsn, migrate.PlanOptions{Clinics: []string{"c00", "c01"}}, with(files))
+		if len(p.Groups) != 2 || !strings.Contains(p.Groups[0].Steps[0].Fault.Reason, "the registry says") || !strings.Contains(p.Groups[1].Steps[0].Fault.Reason, "was applied and this one was not") ||
+			!p.Groups[1].Steps[1].Untried {
+			t.Errorf("%+v", p.Groups)
+		}
+		exec(t, admin, "insert into platform.migrations (clinic_id, version) values ($1, 4)", all[0].id)
+		exec(t, admin, "update platform.schemas set version = version + 1 where clinic_id = $1", all[1].id)
+	})
+
 	t.Run("a migration that fails, and the shared schema's", func(t *testing.T) {
 		files, _ := next(t, addNote, "select 1;\nalter table departments add column note text;", addNote)
 		p := plan(t, dsn, migrate.PlanOptions{}, func(c *migrate.Config) {
@@ -243,3 +259,22 @@ const fingerprint = `select md5(string_agg(x, ' ' order by x)) from (
   select format('r %s %s %s', c.oid, c.relname, c.relfilenode) from pg_class c where c.oid >= 16384
   union all select format('s %s', s) from platform.schemas s where state <> 'x'
   union all select format('m %s %s', m.clinic_id, m.version) from platform.migrations m) s(x)`
+
+// TestEveryWarningIsExplainedAndTried: in the runbook, and by one of the shapes.
+func TestEveryWarningIsExplainedAndTried(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/operations/migrations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range migrate.Warnings() {
+		if !strings.Contains(string(page), "`"+name+"`") {
+			t.Errorf("docs/operations/migrations.md does not explain %s", name)
+		}
+		if !slices.ContainsFunc(shapes, func(s shape) bool {
+			return slices.ContainsFunc(s.want, func(w string) bool { return strings.HasPrefix(w, name+" ") })
+		}) {
+			t.Errorf("no migration is tried that must warn of %s", name)
+		}
+	}
+}

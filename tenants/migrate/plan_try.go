@@ -214,20 +214,40 @@ func (m *Migrator) try(ctx context.Context, root *pgx.Conn, p *Plan, shared []in
 			return fmt.Errorf("a clinic at version %d could not be made again as it is: %w", p.Groups[i].Version, err)
 		}
 	}
-	ok, err := t.steps(ctx, platform, "", p.Platform.Steps, shared, true)
+	ok, err := t.steps(ctx, platform, "", p.Platform.Steps, true)
 	for i := range p.Groups {
 		if err != nil {
 			return err
 		}
-		g := &p.Groups[i]
-		_, err = t.steps(ctx, clinics[i], trialSchema(i), g.Steps, g.applied, ok)
+		if clinics[i] != nil {
+			_, err = t.steps(ctx, clinics[i], trialSchema(i), p.Groups[i].Steps, ok)
+		}
 	}
 	return err
 }
 
+// muddled reports whether what was applied is no beginning of the migrations. Such
+// clinics can't be made again, and no run takes them further; the plan says so.
+func (g *Group) muddled() bool {
+	first := &g.Steps[0]
+	switch {
+	case g.Version != g.ledger:
+		first.Fault = &Fault{Reason: fmt.Sprintf("the registry says version %d, the ledger %d: see cloister migrate verify", g.Version, g.ledger)}
+	case g.ledger > first.Version:
+		first.Fault = &Fault{Reason: fmt.Sprintf("version %d was applied and this one was not; a run refuses to go back to it", g.ledger)}
+	default:
+		return false
+	}
+	for i := range g.Steps[1:] {
+		g.Steps[i+1].Untried = true
+	}
+	return true
+}
+
 func trialSchema(i int) string { return fmt.Sprintf("clinic_plan_%d", i) }
 
-// asClinics makes a schema as the clinics of a group have it.
+// asClinics makes a schema as the clinics of a group have it, none if that is
+// nothing a run could go on from.
 func (t *trial) asClinics(ctx context.Context, g *Group, i int, shared bool) (*goose.Provider, error) {
 	s := Schema{Clinic: uuid.Must(uuid.NewV7()), Name: trialSchema(i)}
 	l := &ledger{clinic: s.Clinic, schema: s.Name, keys: t.conf.Keys, times: t.conf.Times}
@@ -237,6 +257,9 @@ func (t *trial) asClinics(ctx context.Context, g *Group, i int, shared bool) (*g
 		return nil, err
 	}
 	g.Steps = stepsOf(p.ListSources(), g.applied)
+	if g.muddled() {
+		return nil, nil
+	}
 	if !shared {
 		return p, nil
 	}
@@ -261,16 +284,11 @@ func (t *trial) asClinics(ctx context.Context, g *Group, i int, shared bool) (*g
 
 // steps tries migrations one after another, and reports whether none failed. A
 // schema narrows what is watched to a clinic's.
-func (t *trial) steps(ctx context.Context, p *goose.Provider, schema string, steps []Step, applied []int64, ok bool) (bool, error) {
+func (t *trial) steps(ctx context.Context, p *goose.Provider, schema string, steps []Step, ok bool) (bool, error) {
 	t.watch.first = nil
 	for i := range steps {
 		s := &steps[i]
 		if s.Untried = !ok; !ok {
-			continue
-		}
-		if later := slices.Max(append([]int64{0}, applied...)); later > s.Version {
-			s.Fault = &Fault{Reason: fmt.Sprintf("version %d was applied and this one was not; a run refuses to go back to it", later)}
-			ok = false
 			continue
 		}
 		t.watch.begin(s, schema)
