@@ -22,7 +22,7 @@ func newMigrate(env []string) *cobra.Command {
 
 func newMigrateUp(env []string) *cobra.Command {
 	var o migrate.Options
-	var asJSON bool
+	var asJSON, noAudit bool
 	cmd := &cobra.Command{
 		Use:   "up",
 		Short: "Make the roles, migrate the shared schema, then every clinic; safe to run again",
@@ -42,6 +42,14 @@ func newMigrateUp(env []string) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if o.Waves() && !noAudit {
+				dsn, err := c.auditorURL()
+				if err != nil {
+					return err
+				}
+				a := &waveAudit{dsn: dsn}
+				o.Before, o.Check = a.begin, a.check
+			}
 			return migrateUp(cmd.Context(), m, o, asJSON, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
@@ -52,6 +60,7 @@ func newMigrateUp(env []string) *cobra.Command {
 	f.IntVar(&o.MaxFailures, "max-failures", 0, "begin no clinic after so many failed (default: never stop; in waves 1)")
 	f.DurationVar(&o.LockTimeout, "lock-timeout", 3*time.Second, "how long to wait for a table that is in use; requests wait behind it")
 	f.IntVar(&o.Retries, "retries", 5, "further tries of a clinic whose tables were in use, each after a longer pause")
+	f.BoolVar(&noAudit, "no-audit", false, "in waves: leave out the isolation audit before the first and after each, where cloister_auditor can't sign in")
 	f.BoolVar(&asJSON, "json", false, "write the result as JSON")
 	return cmd
 }
@@ -149,7 +158,7 @@ func migrationError(r migrate.Result) error {
 	case r.Stopped:
 		return fmt.Errorf("stopped: %d of %d clinics are migrated; run it again for the rest", r.Migrated, r.Pending)
 	case r.Halted != "":
-		return fmt.Errorf("ended early, %s: %d of %d clinics are migrated and %d failed; see to it and run it again for the rest", r.Halted, r.Migrated, r.Pending, len(r.Failures))
+		return fmt.Errorf("ended early: %d of %d clinics are migrated and %d failed; see to the reason and run it again for the rest: %s", r.Migrated, r.Pending, len(r.Failures), r.Halted)
 	case len(r.Failures) > 0:
 		return fmt.Errorf("%d clinics could not be migrated; they stay as they were", len(r.Failures))
 	}

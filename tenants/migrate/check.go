@@ -29,15 +29,34 @@ func (r *run) check(ctx context.Context, wave []waiting) error {
 	if r.o.Check == nil {
 		return nil
 	}
-	all := make([]Schema, len(wave))
-	for i, w := range wave {
-		all[i] = w.Schema
-		all[i].Version = r.Target
+	all, err := r.m.now(ctx, wave)
+	if err == nil {
+		err = r.o.Check(ctx, all)
 	}
-	if err := r.o.Check(ctx, all); err != nil {
+	if err != nil {
 		return fmt.Errorf("after a wave: %w", err)
 	}
 	return nil
+}
+
+// now is the schemas of a wave as they are called by now: a spare may have become
+// a clinic's, and a clinic may be gone.
+func (m *Migrator) now(ctx context.Context, wave []waiting) ([]Schema, error) {
+	conn, err := m.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	ids := make([]uuid.UUID, len(wave))
+	for i, w := range wave {
+		ids[i] = w.Clinic
+	}
+	rows, err := conn.Query(ctx, "select s.clinic_id, s.schema_name, coalesce(c.slug, ''), s.version from platform.schemas s "+
+		"left join platform.clinics c on c.id = s.clinic_id where s.clinic_id = any ($1) and s.state <> 'dropped' order by s.schema_name", ids)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[Schema])
 }
 
 func (m *Migrator) checkWalls(ctx context.Context, wave []waiting) error {

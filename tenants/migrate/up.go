@@ -24,14 +24,15 @@ type Options struct {
 	Canary        int
 	CanaryClinics []string // slugs
 	Check         func(ctx context.Context, wave []Schema) error
+	Before        func(ctx context.Context) error // asked before the first wave, if anything is behind
 
 	MaxFailures int           // no clinic is begun after so many failed; 0: never stop, in waves 1
 	LockTimeout time.Duration // for a table's lock; 0: Config.Times.Lock
 	Retries     int           // further tries of a clinic whose tables are in use, 5; below 0: none
 }
 
-// waves reports whether the run goes in waves.
-func (o Options) waves() bool { return o.Canary > 0 || len(o.CanaryClinics) > 0 }
+// Waves reports whether the run goes in waves.
+func (o Options) Waves() bool { return o.Canary > 0 || len(o.CanaryClinics) > 0 }
 
 // Progress is how far a run is.
 type Progress struct{ Done, Failed, Total, Wave int }

@@ -37,7 +37,7 @@ func (r *run) setDefaults() {
 	if r.o.LockTimeout <= 0 {
 		r.o.LockTimeout = r.m.conf.Times.Lock
 	}
-	if r.o.MaxFailures == 0 && r.o.waves() {
+	if r.o.MaxFailures == 0 && r.o.Waves() {
 		r.o.MaxFailures = 1
 	}
 }
@@ -59,6 +59,11 @@ func (r *run) all(ctx context.Context) error {
 		if len(behind) == 0 {
 			return nil
 		}
+		if r.o.Waves() && r.o.Before != nil && r.Pending == 0 {
+			if err := r.o.Before(ctx); err != nil {
+				return err
+			}
+		}
 		r.Pending += len(behind)
 		for _, wave := range r.cut(behind) {
 			if err := r.wave(ctx, wave); err != nil {
@@ -73,7 +78,7 @@ func (r *run) all(ctx context.Context) error {
 
 // cut makes the waves of a run.
 func (r *run) cut(behind []waiting) [][]waiting {
-	if !r.o.waves() {
+	if !r.o.Waves() {
 		return [][]waiting{behind}
 	}
 	rank := func(w waiting) int {
@@ -145,7 +150,7 @@ func (r *run) wave(ctx context.Context, all []waiting) error {
 	if err := r.m.patiently(ctx, note); err != nil && r.lost == nil {
 		return err
 	}
-	if !r.o.waves() {
+	if !r.o.Waves() {
 		return nil
 	}
 	wave := Wave{Schemas: len(all), Migrated: r.Migrated - before, Failed: len(r.Failures) - failures, Took: time.Since(begun)}
@@ -182,7 +187,7 @@ func (r *run) tally(ctx context.Context, s Schema, err error) bool {
 	}
 	if r.o.Progress != nil {
 		p := Progress{Done: r.Migrated + len(r.Failures), Failed: len(r.Failures), Total: r.Pending}
-		if r.o.waves() {
+		if r.o.Waves() {
 			p.Wave = len(r.Waves) + 1
 		}
 		r.o.Progress(p)
