@@ -16,6 +16,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sort"
 	"strings"
@@ -60,7 +61,7 @@ func Run(ctx context.Context, q Querier, o Options) (isolation.Report, error) {
 	if err := a.narrow(o); err != nil {
 		return isolation.Report{}, err
 	}
-	for _, step := range []func(context.Context) error{a.everything, a.entrances, a.drift} {
+	for _, step := range []func(context.Context) error{a.classes, a.everything, a.alike, a.entrances, a.drift} {
 		if err := step(ctx); err != nil {
 			return isolation.Report{}, err
 		}
@@ -86,6 +87,8 @@ type home struct {
 	slug    string
 	clinic  string // its id, empty for none
 	version int64
+	// The clinic's id as stored expressions have it.
+	signed, unsigned string
 }
 
 type run struct {
@@ -95,6 +98,8 @@ type run struct {
 	wanted   map[string]bool // schemas; nil for all
 	platform int64           // version of the shared schema
 	objects  []group
+	// members are the schemas for which one is looked at, itself among them.
+	members map[uint32][]uint32
 }
 
 // open notes who and where, and sets what makes the queries quick: no role
@@ -116,13 +121,13 @@ func (a *run) open(ctx context.Context) error {
 }
 
 func (a *run) homes(ctx context.Context) error {
-	rows, err := a.q.Query(ctx, with("homes")+"select oid, schema_name, kind, coalesce(slug, ''), coalesce(clinic_id::text, ''), coalesce(version, -1) from isolation_homes")
+	rows, err := a.q.Query(ctx, with("homes")+"select oid, schema_name, kind, coalesce(slug, ''), coalesce(clinic_id::text, ''), coalesce(version, -1), coalesce(id_signed, '-'), coalesce(id_unsigned, '-') from isolation_homes")
 	if err != nil {
 		return err
 	}
 	a.homesBy = map[uint32]home{}
 	var h home
-	_, err = pgx.ForEachRow(rows, []any{&h.oid, &h.name, &h.kind, &h.slug, &h.clinic, &h.version}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&h.oid, &h.name, &h.kind, &h.slug, &h.clinic, &h.version, &h.signed, &h.unsigned}, func() error {
 		a.homesBy[h.oid] = h
 		if h.kind == "clinic" {
 			a.report.Clinics++
@@ -168,13 +173,20 @@ func (a *run) schemaOf(slug string) string {
 // schema, of roles and the server, belong to the run over everything only.
 func (a *run) covers(schema string) bool { return a.wanted == nil || a.wanted[schema] }
 
-// everything is the one pass over the catalogs: the findings of the rules, and
-// the fingerprint of every schema with what is equal put together.
+// The columns of findings, and of objects beside them.
+const (
+	findingColumns = "false, rule, coalesce(schema_name, ''), coalesce(slug, ''), object, reason, coalesce(evidence, ''), coalesce(mend, ''), null::oid[] from isolation_findings"
+	objectColumns  = "home_kind = 'shared', '', kind, name, coalesce(definition, ''), '', '', '', homes from isolation_objects"
+)
+
+// everything looks at one schema of each class and at the shared ones: the
+// findings of the rules, and the fingerprint with what is equal put together.
 func (a *run) everything(ctx context.Context) error {
-	rows, err := a.q.Query(ctx, with("findings", "objects")+`
-		select false, rule, coalesce(schema_name, ''), coalesce(slug, ''), object, reason, coalesce(evidence, ''), coalesce(mend, ''), null::oid[] from isolation_findings
-		union all
-		select home_kind = 'shared', '', kind, name, coalesce(definition, ''), '', '', '', homes from isolation_objects`)
+	return a.look(ctx, narrowed("findings", "objects")+"select "+findingColumns+" union all select "+objectColumns, slices.Collect(maps.Keys(a.members)))
+}
+
+func (a *run) look(ctx context.Context, sql string, schemas []uint32) error {
+	rows, err := a.q.Query(ctx, sql, schemas)
 	if err != nil {
 		return err
 	}
@@ -191,6 +203,33 @@ func (a *run) everything(ctx context.Context) error {
 		return nil
 	})
 	return err
+}
+
+// alike asks the rules again over whole classes, where one of a class was found
+// at fault: each of its clinics has a finding of its own.
+func (a *run) alike(ctx context.Context) error {
+	class := map[string]uint32{} // by the schema's name, for classes of several
+	for one, all := range a.members {
+		for _, oid := range all {
+			if len(all) > 1 {
+				class[a.homesBy[oid].name] = one
+			}
+		}
+	}
+	schemas := slices.Collect(maps.Keys(a.members))
+	for _, f := range a.report.Findings {
+		if one, ok := class[f.Schema]; ok {
+			schemas = append(schemas, a.members[one]...)
+			for _, oid := range a.members[one] {
+				delete(class, a.homesBy[oid].name)
+			}
+		}
+	}
+	if len(schemas) == len(a.members) {
+		return nil
+	}
+	a.report.Findings = nil
+	return a.look(ctx, narrowed("findings")+"select "+findingColumns, schemas)
 }
 
 // entrances needs a right that some servers keep to themselves; then it is not known.

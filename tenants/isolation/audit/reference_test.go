@@ -47,22 +47,24 @@ func TestReferenceIsFresh(t *testing.T) {
 	schemas[testkit.Alpha.Schema] = versions[len(versions)-1]
 
 	a := &run{q: testkit.Conn(t, w.Auditor)}
-	for _, step := range []func() error{func() error { return a.open(ctx) }, func() error { return a.homes(ctx) }, func() error { return a.everything(ctx) }} {
+	for _, step := range []func() error{func() error { return a.open(ctx) }, func() error { return a.homes(ctx) }, func() error { return a.classes(ctx) }, func() error { return a.everything(ctx) }} {
 		if err := step(); err != nil {
 			t.Fatal(err)
 		}
 	}
 	got := reference{clinic: map[int64]expectation{}, platform: a.platform, shared: expectation{}}
 	for _, g := range a.objects {
-		for _, oid := range g.homes {
-			h := a.homesBy[oid]
-			if h.kind == "shared" {
-				got.shared[g.object] = g.definition
-			} else if v, ok := schemas[h.name]; ok {
-				if got.clinic[v] == nil {
-					got.clinic[v] = expectation{}
+		for _, one := range a.lookedAt(g.homes) {
+			for _, oid := range a.membersOf(one) {
+				h := a.homesBy[oid]
+				if h.kind == "shared" {
+					got.shared[g.object] = g.definition
+				} else if v, ok := schemas[h.name]; ok {
+					if got.clinic[v] == nil {
+						got.clinic[v] = expectation{}
+					}
+					got.clinic[v][g.object] = g.definition
 				}
-				got.clinic[v][g.object] = g.definition
 			}
 		}
 	}
