@@ -22,7 +22,9 @@ there is the whole clinic or nothing of it. An archive of an older version is br
 
 With --as it becomes another clinic, with keys of its own; no session and no link of the original opens it. With
 --replace the clinic is closed while it is put back, and its rows of now are gone afterwards: export it first. Links that
-were used or taken back since the archive stay ended, and everybody signs in again.`,
+were used or taken back since the archive stay ended, and everybody signs in again.
+
+While others are at work on the server it rests most of the time, so that they don't wait for it; --pace says how much.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withBackup(cmd.Context(), env, false, func(s archives) error {
@@ -52,6 +54,7 @@ were used or taken back since the archive stay ended, and everybody signs in aga
 	f.StringVar(&o.Confirm, "confirm", "", "with --replace: the clinic's slug, typed again")
 	f.StringVar(&o.Plan, "plan", "", "plan of the new clinic, where the archive's is not known here")
 	f.BoolVar(&o.Foreign, "foreign", false, "take an archive that another installation wrote; whoever wrote it decided what is in it")
+	paceFlag(cmd, &o)
 	f.BoolVar(&o.AfterErasure, "after-erasure", false, "with --as: bring back a clinic that was erased here")
 	return cmd
 }
@@ -84,9 +87,14 @@ a made-up one; nobody has a password there, and the command prints a one-time li
 	f.StringVar(&o.As, "as", "", "slug of the new clinic (required)")
 	f.BoolVar(&scrub, "scrub", false, "replace every name, contact, number, free text and file by a made-up one")
 	f.BoolVar(&asJSON, "json", false, "write the result as JSON")
+	paceFlag(cmd, &o)
 	_ = cmd.MarkFlagRequired("clinic") // the flags were just made
 	_ = cmd.MarkFlagRequired("as")
 	return cmd
+}
+
+func paceFlag(cmd *cobra.Command, o *backup.RestoreOptions) {
+	cmd.Flags().IntVar(&o.Pace, "pace", backup.DefaultPace, "percent of the time to work while others are at work on the server; 100 never rests")
 }
 
 func tellRestored(w io.Writer, s archives, r backup.Restored, asJSON bool) error {
@@ -114,7 +122,7 @@ func tellRestored(w io.Writer, s archives, r backup.Restored, asJSON bool) error
 	rows := [][]string{
 		{"Clinic", fmt.Sprintf("%s (%s) %s", r.Name, r.Slug, what)}, {"As of", r.From.MadeAt.Local().Format("2 Jan 2006 15:04:05")},
 		{"Address", s.conf.baseURL() + "/clinic/" + r.Slug}, {"Status", r.Status}, {"Rows", fmt.Sprint(r.Rows)}, {"Files", fmt.Sprint(r.Files)},
-		{"Took", fmt.Sprintf("%.1f s", r.Took.Seconds())},
+		{"Took", fmt.Sprintf("%.1f s, of which it rested %.1f s for others", r.Took.Seconds(), r.Rested.Seconds())},
 	}
 	if link != "" {
 		rows = append(rows, []string{"Link for the admin", link}, []string{"", "It works once."})

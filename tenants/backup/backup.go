@@ -47,6 +47,11 @@ type Service struct {
 	conf Config
 	own  *installation
 	ups  []upgrade
+
+	// For tests: what is called at a restore's turns, and how many bytes one
+	// statement loads.
+	turn  func(string) error
+	piece int
 }
 
 // Progress is how far the work is: tables and files done of all, and what was

@@ -40,6 +40,7 @@ type shape struct {
 	version int64
 	tables  []Table // in the order in which they can be loaded
 	all     []string
+	self    map[string]string // by table, the column that points at another row of it
 }
 
 // tablesOf reads what stands in a schema from the dependencies: no catalog has
@@ -57,10 +58,11 @@ left join pg_constraint k on k.conrelid = c.oid and k.contype = 'p'
 where d.refclassid = 'pg_namespace'::regclass and d.refobjid = $1::text::regnamespace and d.classid = 'pg_class'::regclass and c.relkind = 'r'
 order by c.relname, a.attnum`
 
-const referencesOf = `select c.relname::text, r.relname::text
+const referencesOf = `select c.relname::text, r.relname::text, a.attname::text
 from pg_depend d join pg_class c on c.oid = d.objid join pg_constraint k on k.conrelid = c.oid and k.contype = 'f' join pg_class r on r.oid = k.confrelid
-where d.refclassid = 'pg_namespace'::regclass and d.refobjid = $1::text::regnamespace and d.classid = 'pg_class'::regclass and c.relkind = 'r' and c.oid <> r.oid
-order by 1, 2`
+join pg_attribute a on a.attrelid = c.oid and a.attnum = k.conkey[1]
+where d.refclassid = 'pg_namespace'::regclass and d.refobjid = $1::text::regnamespace and d.classid = 'pg_class'::regclass and c.relkind = 'r'
+order by 1, 2, 3`
 
 // shapeOf describes a schema: every table but the withheld, every column but
 // the generated, the made and clinic_id, which is the schema's own.
@@ -99,10 +101,11 @@ func shapeOf(ctx context.Context, tx pgx.Tx, schema string) (shape, error) {
 			t.Key = append(t.Key, keys[name][n])
 		}
 	}
-	after, err := references(ctx, tx, home)
+	after, self, err := references(ctx, tx, home)
 	if err != nil {
 		return s, err
 	}
+	s.self = self
 	order, err := loadOrder(s.all, after)
 	for _, name := range order {
 		if !slices.Contains(withheldTables, name) {
@@ -112,15 +115,25 @@ func shapeOf(ctx context.Context, tx pgx.Tx, schema string) (shape, error) {
 	return s, err
 }
 
-func references(ctx context.Context, tx pgx.Tx, home string) (map[string][]string, error) {
+func references(ctx context.Context, tx pgx.Tx, home string) (after map[string][]string, self map[string]string, err error) {
 	rows, err := tx.Query(ctx, referencesOf, home)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	after := map[string][]string{}
-	var from, to string
-	_, err = pgx.ForEachRow(rows, []any{&from, &to}, func() error { after[from] = append(after[from], to); return nil })
-	return after, err
+	after, self = map[string][]string{}, map[string]string{}
+	var from, to, by string
+	_, err = pgx.ForEachRow(rows, []any{&from, &to, &by}, func() error {
+		switch {
+		case from != to:
+			after[from] = append(after[from], to)
+		case self[from] != "":
+			return fmt.Errorf("the table %s points at itself by %s and by %s, and rows are put in order for one", from, self[from], by)
+		default:
+			self[from] = by
+		}
+		return nil
+	})
+	return after, self, err
 }
 
 // loadOrder puts each table behind those that it points at; by name where that

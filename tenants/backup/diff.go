@@ -65,7 +65,7 @@ func (s *Service) Diff(ctx context.Context, open Opener, slug string, o VerifyOp
 		return Diff{}, err
 	}
 	defer in.Close()
-	a, err := NewReader(stoppable{ctx, in}, s.own, s.identities(o.Identities), o.MaxBytes)
+	a, err := NewReader(stoppable{ctx: ctx, r: in}, s.own, s.identities(o.Identities), o.MaxBytes)
 	if err != nil {
 		return Diff{}, err
 	}

@@ -17,3 +17,6 @@ func TakenCareOf(place string) bool {
 	_, is := made[place]
 	return is
 }
+
+// LoadRowByRow has every statement load one row.
+func (s *Service) LoadRowByRow() { s.piece = 1 }

@@ -2,6 +2,8 @@ package backup_test
 
 import (
 	"bytes"
+	"cmp"
+	"context"
 	"io"
 	"os"
 	"path/filepath"
@@ -93,6 +95,19 @@ func (k kit) keyset(t *testing.T, clinic uuid.UUID) *keys.Keyset {
 		t.Fatal(err)
 	}
 	return ks
+}
+
+// Restore never rests, unless the test says so: other tests' transactions are
+// none of its business.
+func (k kit) Restore(ctx context.Context, from backup.Opener, o backup.RestoreOptions) (backup.Restored, error) {
+	o.Pace = cmp.Or(o.Pace, 100)
+	return k.Service.Restore(ctx, from, o)
+}
+
+// Clone doesn't either.
+func (k kit) Clone(ctx context.Context, slug string, o backup.RestoreOptions, scrub bool) (backup.Restored, error) {
+	o.Pace = cmp.Or(o.Pace, 100)
+	return k.Service.Clone(ctx, slug, o, scrub)
 }
 
 // export writes an archive into a file and gives its name.

@@ -2,12 +2,15 @@ package backup
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -23,6 +26,7 @@ type home struct {
 	slug    string
 	schema  string
 	keyhole *keyhole
+	pace    *pacer
 }
 
 // load fills the empty schema of the archive's version. The triggers are off
@@ -48,7 +52,7 @@ func (s *Service) load(ctx context.Context, h home, a *Reader, o RestoreOptions)
 		at := Progress{Total: len(is.tables) + 1}
 		for _, t := range a.Header().Tables {
 			at.Step = t.Name
-			if err := h.table(ctx, a.nextTable(), t, func(n int) {
+			if err := s.table(ctx, h, a.nextTable(), is.self[t.Name], func(n int) {
 				at.Rows++
 				at.Bytes += int64(n)
 				if at.Rows%tellEvery == 0 {
@@ -60,14 +64,32 @@ func (s *Service) load(ctx context.Context, h home, a *Reader, o RestoreOptions)
 			at.Done++
 			tell(o.Progress, at)
 		}
-		_, err := h.tx.Exec(ctx, nameWords)
-		return err
+		return h.learnWords(ctx)
 	})
 }
 
-// nameWords makes the vocabulary of the search, as platform.learn_words would.
-const nameWords = `insert into name_words (word)
-select distinct w from patients p cross join unnest(string_to_array(btrim(p.search_key), ' ')) w where w <> ''`
+// nameWords makes the vocabulary of the search, as platform.learn_words would, of
+// some patients at a time.
+const nameWords = `with few as materialized (select p.id, p.search_key from patients p where p.id > $1 order by p.id limit 500),
+  learnt as (insert into name_words (word)
+    select distinct w from few cross join unnest(string_to_array(btrim(search_key), ' ')) w where w <> '' on conflict do nothing)
+select id from few order by id desc limit 1`
+
+func (h home) learnWords(ctx context.Context) error {
+	last := uuid.Nil
+	for {
+		err := h.tx.QueryRow(ctx, nameWords, last).Scan(&last)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		if err == nil {
+			err = h.pace.rest(ctx)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
 
 func (h home) name(table string) string { return pgx.Identifier{h.schema, table}.Sanitize() }
 
@@ -91,17 +113,27 @@ func (h home) quietly(ctx context.Context, tables []string, fn func() error) err
 	return err
 }
 
-// table loads one table as it comes.
-func (h home) table(ctx context.Context, r *rows, t Table, tell func(int)) error {
-	in := &intake{rows: r, h: h, made: t.madeColumns(), tell: tell}
-	tag, err := h.tx.Conn().PgConn().CopyFrom(ctx, in, t.copyIn(h.schema))
-	switch {
-	case in.err != nil: // the server only repeats it
-		return in.err
-	case err != nil:
-		return unfit(t.Name, err)
-	case tag.RowsAffected() != in.rows.count.Rows:
-		return broken(fmt.Sprintf("gave %d rows of %s and Postgres took %d", in.rows.count.Rows, t.Name, tag.RowsAffected()))
+// table loads one table as it comes, in statements that each take a moment:
+// Postgres looks references up at the end of a statement, in one go.
+func (s *Service) table(ctx context.Context, h home, r *rows, self string, tell func(int)) error {
+	in := &intake{rows: r, h: h, made: r.t.madeColumns(), tell: tell, later: newLater(r.t, self)}
+	for !in.done {
+		begun, gave := time.Now(), in.gave
+		in.left = cmp.Or(s.piece, h.pace.piece(in.bytes, in.took))
+		in.bytes = 0
+		tag, err := h.tx.Conn().PgConn().CopyFrom(ctx, in, r.t.copyIn(h.schema))
+		switch {
+		case in.err != nil: // the server only repeats it
+			return in.err
+		case err != nil:
+			return unfit(r.t.Name, err)
+		case tag.RowsAffected() != in.gave-gave:
+			return broken(fmt.Sprintf("gave %d rows of %s and Postgres took %d", in.gave-gave, r.t.Name, tag.RowsAffected()))
+		}
+		in.took = time.Since(begun)
+		if err := h.pace.rest(ctx); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -127,21 +159,31 @@ func unfit(table string, err error) error {
 // intake gives Postgres the rows, sealed for where they come to and with the
 // columns that are made.
 type intake struct {
-	rows *rows
-	h    home
-	made []string
-	tell func(int)
-	buf  []byte
-	off  int
-	err  error
+	rows  *rows
+	h     home
+	made  []string
+	tell  func(int)
+	later *later
+	buf   []byte
+	off   int
+	left  int           // bytes that the statement may still take
+	bytes int           // that it took
+	took  time.Duration // by the statement before
+	gave  int64         // rows of all statements
+	done  bool
+	err   error
 }
 
 func (i *intake) Read(p []byte) (int, error) {
 	if i.off == len(i.buf) {
+		if i.left <= 0 {
+			return 0, io.EOF
+		}
 		if err := i.fill(); err != nil {
 			if !errors.Is(err, io.EOF) {
 				i.err = err
 			}
+			i.done = true
 			return 0, err
 		}
 	}
@@ -155,20 +197,44 @@ const block = 32 << 10
 
 func (i *intake) fill() error {
 	i.buf, i.off = i.buf[:0], 0
-	for len(i.buf) < block {
-		line, err := i.rows.next()
+	for len(i.buf) < min(block, i.left) {
+		line, err := i.next()
 		if errors.Is(err, io.EOF) && len(i.buf) > 0 {
-			return nil
+			break
 		}
 		if err != nil {
 			return err
 		}
-		i.tell(len(line))
+		i.gave++
 		if i.buf, err = i.row(i.buf, line); err != nil {
 			return err
 		}
 	}
+	i.left -= len(i.buf)
+	i.bytes += len(i.buf)
 	return nil
+}
+
+// next is the row that comes now: the archive's next, unless it has to wait.
+func (i *intake) next() ([]byte, error) {
+	for {
+		line, err := i.rows.next()
+		if errors.Is(err, io.EOF) {
+			i.left = math.MaxInt // what waited is loaded by one statement
+			return i.later.pop()
+		}
+		if err != nil {
+			return nil, err
+		}
+		i.tell(len(line))
+		if i.later.full() {
+			i.left = math.MaxInt
+			return line, nil
+		}
+		if !i.later.wait(line) {
+			return line, nil
+		}
+	}
 }
 
 func (i *intake) row(to, line []byte) ([]byte, error) {
@@ -204,6 +270,9 @@ func (s *Service) loadFiles(ctx context.Context, h home, a *Reader, o RestoreOpt
 		at.Rows++
 		at.Bytes += int64(len(content))
 		tell(o.Progress, at)
+		if err := h.pace.rest(ctx); err != nil {
+			return err
+		}
 		if o.Replace && s.has(ctx, h, id, content) {
 			return nil
 		}

@@ -34,7 +34,7 @@ type living struct {
 // first, since whatever is written from here on would be lost, and no request
 // may stand waiting for its tables with a connection in the hand. Its old schema
 // is there until the new one is whole, and both change places at one moment.
-func (s *Service) replace(ctx context.Context, conn *pgx.Conn, a *Reader, o RestoreOptions) (Restored, error) {
+func (s *Service) replace(ctx context.Context, conn *pgx.Conn, a *Reader, o RestoreOptions, pace *pacer) (Restored, error) {
 	begun := time.Now()
 	l, err := s.living(ctx, conn, a.Header(), o)
 	if err != nil {
@@ -49,7 +49,7 @@ func (s *Service) replace(ctx context.Context, conn *pgx.Conn, a *Reader, o Rest
 	back := []any{l.clinic, l.status, l.reason, l.archived, l.suspended}
 	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		h := l.home
-		h.tx, h.keyhole = tx, &keyhole{keyset: l.keyset}
+		h.tx, h.keyhole, h.pace = tx, &keyhole{keyset: l.keyset}, pace
 		old, err := h.aside(ctx)
 		if err != nil {
 			return err
@@ -60,7 +60,7 @@ func (s *Service) replace(ctx context.Context, conn *pgx.Conn, a *Reader, o Rest
 		if err := h.keepEnded(ctx, old); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, "drop schema "+pgx.Identifier{old}.Sanitize()+" cascade"); err != nil {
+		if err := h.drop(ctx, old); err != nil {
 			return err
 		}
 		if _, err := tx.Exec(ctx, reopen, back...); err != nil {
@@ -171,6 +171,24 @@ func (h home) aside(ctx context.Context) (string, error) {
 		}
 	}
 	return old, nil
+}
+
+// drop ends the old schema, table by table.
+func (h home) drop(ctx context.Context, old string) error {
+	is, err := shapeOf(ctx, h.tx, old)
+	if err != nil {
+		return err
+	}
+	for _, t := range is.all {
+		if _, err := h.tx.Exec(ctx, "drop table "+pgx.Identifier{old, t}.Sanitize()+" cascade"); err != nil {
+			return err
+		}
+		if err := h.pace.rest(ctx); err != nil {
+			return err
+		}
+	}
+	_, err = h.tx.Exec(ctx, "drop schema "+pgx.Identifier{old}.Sanitize())
+	return err
 }
 
 // ended is what somebody has ended since the archive was made and must not come

@@ -30,6 +30,7 @@ type RestoreOptions struct {
 	AfterErasure bool   // take one of a clinic that was erased here
 	Identities   []age.Identity
 	MaxBytes     int64
+	Pace         int // percent of the time that it works while others do, too; 0 for DefaultPace, 100 never rests
 	Progress     func(Progress)
 }
 
@@ -46,7 +47,8 @@ type Restored struct {
 	From       Header        `json:"archive"`
 	Replaced   bool          `json:"replaced"`
 	Took       time.Duration `json:"took"`
-	Admin      uuid.UUID     `json:"-"` // of a scrubbed copy, with the invitation
+	Rested     time.Duration `json:"rested"` // of it, so that others were not held up
+	Admin      uuid.UUID     `json:"-"`      // of a scrubbed copy, with the invitation
 	Invitation uuid.UUID     `json:"-"`
 }
 
@@ -59,7 +61,12 @@ func (s *Service) Restore(ctx context.Context, open Opener, o RestoreOptions) (R
 	if err := o.check(); err != nil {
 		return Restored{}, err
 	}
-	v, err := s.Verify(ctx, open, VerifyOptions{Identities: o.Identities, MaxBytes: o.MaxBytes, Progress: o.Progress})
+	pace, err := s.pacer(ctx, o.Pace)
+	if err != nil {
+		return Restored{}, err
+	}
+	defer pace.close(ctx)
+	v, err := s.Verify(ctx, open, VerifyOptions{Identities: o.Identities, MaxBytes: o.MaxBytes, Progress: o.Progress, pace: pace})
 	if err != nil {
 		return Restored{}, err
 	}
@@ -71,13 +78,13 @@ func (s *Service) Restore(ctx context.Context, open Opener, o RestoreOptions) (R
 		return Restored{}, err
 	}
 	defer in.Close()
-	a, err := NewReader(stoppable{ctx, in}, s.own, s.identities(o.Identities), o.MaxBytes)
+	a, err := NewReader(stoppable{ctx: ctx, r: in}, s.own, s.identities(o.Identities), o.MaxBytes)
 	if err != nil {
 		return Restored{}, err
 	}
 	defer a.Close()
-	out, err := s.restore(ctx, a, o, v.Manifest.Header)
-	out.Took = time.Since(begun)
+	out, err := s.restore(ctx, a, o, v.Manifest.Header, pace)
+	out.Took, out.Rested = time.Since(begun), pace.doneResting()
 	return out, err
 }
 
@@ -96,7 +103,7 @@ func (o RestoreOptions) check() error {
 
 // restore puts what the reader gives into the database. header is the digest of
 // the first entry when the archive was read before.
-func (s *Service) restore(ctx context.Context, a *Reader, o RestoreOptions, header string) (Restored, error) {
+func (s *Service) restore(ctx context.Context, a *Reader, o RestoreOptions, header string, pace *pacer) (Restored, error) {
 	h := a.Header()
 	if header != "" && a.count.Header != header {
 		return Restored{}, broken("changed while it was being read")
@@ -116,9 +123,9 @@ func (s *Service) restore(ctx context.Context, a *Reader, o RestoreOptions, head
 		return Restored{}, err
 	}
 	if o.Replace {
-		return s.replace(ctx, conn, a, o)
+		return s.replace(ctx, conn, a, o, pace)
 	}
-	return s.copyTo(ctx, conn, a, o)
+	return s.copyTo(ctx, conn, a, o, pace)
 }
 
 // erased refuses to bring back what somebody had a right to see gone.
@@ -137,7 +144,7 @@ func (s *Service) erased(ctx context.Context, conn *pgx.Conn, h Header, o Restor
 
 // copyTo makes another clinic of an archive. Nothing of it can be seen before
 // the transaction's end.
-func (s *Service) copyTo(ctx context.Context, conn *pgx.Conn, a *Reader, o RestoreOptions) (out Restored, err error) {
+func (s *Service) copyTo(ctx context.Context, conn *pgx.Conn, a *Reader, o RestoreOptions, pace *pacer) (out Restored, err error) {
 	begun := time.Now()
 	id := uuid.Must(uuid.NewV7())
 	wrapped, keyset, err := s.conf.Keys.NewKeyset(id)
@@ -159,7 +166,7 @@ func (s *Service) copyTo(ctx context.Context, conn *pgx.Conn, a *Reader, o Resto
 		if _, err := tx.Exec(ctx, "select platform.make_schema($1, $2)", id, out.Schema); err != nil {
 			return taken(err)
 		}
-		h := home{tx: tx, clinic: id, slug: o.As, schema: out.Schema, keyhole: &keyhole{keyset: keyset}}
+		h := home{tx: tx, clinic: id, slug: o.As, schema: out.Schema, keyhole: &keyhole{keyset: keyset}, pace: pace}
 		if err := s.fill(ctx, h, a, o, &out); err != nil {
 			return err
 		}
@@ -187,8 +194,13 @@ func (s *Service) fill(ctx context.Context, h home, a *Reader, o RestoreOptions,
 	if _, err := h.tx.Exec(ctx, migrate.SetScope, scope...); err != nil {
 		return err
 	}
+	if h.pace != nil {
+		if _, err := h.tx.Conn().PgConn().Exec(ctx, gently).ReadAll(); err != nil {
+			return err
+		}
+	}
 	version := a.Header().Migration
-	if err := s.upgrade(ctx, h.tx, h.clinic, 0, version); err != nil {
+	if err := s.upgrade(ctx, h, 0, version); err != nil {
 		return err
 	}
 	if err := s.load(ctx, h, a, o); err != nil {
@@ -212,7 +224,7 @@ func (s *Service) fill(ctx context.Context, h home, a *Reader, o RestoreOptions,
 	if err := h.whole(ctx, m, all); err != nil {
 		return err
 	}
-	return s.upgrade(ctx, h.tx, h.clinic, version, s.target())
+	return s.upgrade(ctx, h, version, s.target())
 }
 
 // usage counts what the plan counts, from the rows: an archive's own word for it
@@ -243,7 +255,7 @@ func (s *Service) settle(ctx context.Context, h home, action, reason string, beg
 	if err != nil {
 		return err
 	}
-	if _, err := h.tx.Exec(ctx, "analyze "+columnList(is.all...)); err != nil {
+	if err := h.analyze(ctx, is.all); err != nil {
 		return err
 	}
 	if err := s.note(ctx, h.tx, h.clinic, h.slug, action, reason, begun); err != nil {
@@ -251,6 +263,24 @@ func (s *Service) settle(ctx context.Context, h home, action, reason string, beg
 	}
 	_, err = h.tx.Exec(ctx, "select platform.check_walls($1)", h.schema)
 	return err
+}
+
+// gently has the server cut what it can't be asked for in pieces: it sleeps
+// between the pages that it looks at for statistics, and sorts new words into an
+// index before they are many.
+const gently = "set local vacuum_cost_delay = '2ms'; set local gin_pending_list_limit = '256kB'"
+
+// analyze makes the planner's statistics.
+func (h home) analyze(ctx context.Context, all []string) error {
+	for _, t := range all {
+		if _, err := h.tx.Exec(ctx, "analyze "+h.name(t)); err != nil {
+			return err
+		}
+		if err := h.pace.rest(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // pipe is a clone's archive, from the one transaction to the other.
@@ -283,11 +313,18 @@ func (s *Service) Clone(ctx context.Context, slug string, o RestoreOptions, scru
 var errStopped = errors.New("the copy was given up")
 
 func (s *Service) receive(ctx context.Context, r io.Reader, o RestoreOptions) (Restored, error) {
-	a, err := NewReader(stoppable{ctx, r}, s.own, nil, o.MaxBytes)
+	pace, err := s.pacer(ctx, o.Pace)
+	if err != nil {
+		return Restored{}, err
+	}
+	defer pace.close(ctx)
+	a, err := NewReader(stoppable{ctx: ctx, r: r}, s.own, nil, o.MaxBytes)
 	if err != nil {
 		return Restored{}, err
 	}
 	defer a.Close()
 	o.Progress = nil // the sending side tells
-	return s.restore(ctx, a, o, "")
+	out, err := s.restore(ctx, a, o, "", pace)
+	out.Rested = pace.doneResting()
+	return out, err
 }

@@ -7,17 +7,15 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 	"github.com/pressly/goose/v3"
 )
 
 // upgrade is one migration of the clinics' schemas. A restore runs them inside
 // its own transaction, so that a schema that didn't come to its end was never
-// there: that takes the text of the file, and none of goose's state.
+// there: that takes the statements of the file, and none of goose's state.
 type upgrade struct {
-	version int64
-	sql     string
+	version    int64
+	statements []string
 }
 
 // upgradesOf reads the migrations' upward halves, oldest first.
@@ -41,13 +39,40 @@ func upgradesOf(tenant fs.FS) ([]upgrade, error) {
 		if !ok {
 			return nil, fmt.Errorf("clinic migration %s has no upward half", name)
 		}
-		out = append(out, upgrade{version, up})
+		out = append(out, upgrade{version, statements(up)})
 	}
 	if len(out) == 0 {
 		return nil, fmt.Errorf("there is no clinic migration")
 	}
 	slices.SortFunc(out, func(a, b upgrade) int { return int(a.version - b.version) })
 	return out, nil
+}
+
+// statements cuts a migration as goose does: at lines that end with a semicolon,
+// but for what stands between StatementBegin and StatementEnd.
+func statements(text string) []string {
+	var out []string
+	var b strings.Builder
+	whole := false
+	for line := range strings.Lines(text) {
+		mark := strings.TrimSpace(line)
+		switch mark {
+		case "-- +goose StatementBegin":
+			whole = true
+		case "-- +goose StatementEnd":
+			whole = false
+		}
+		b.WriteString(line)
+		code, _, _ := strings.Cut(mark, "--")
+		if !whole && (mark == "-- +goose StatementEnd" || strings.HasSuffix(strings.TrimSpace(code), ";")) {
+			out = append(out, b.String())
+			b.Reset()
+		}
+	}
+	if strings.TrimSpace(b.String()) != "" {
+		out = append(out, b.String())
+	}
+	return out
 }
 
 const recordUpgrade = `with
@@ -58,16 +83,20 @@ update platform.schemas set version = $2 where clinic_id = $1`
 
 // upgrade brings the schema of the transaction's scope from above one version up
 // to another.
-func (s *Service) upgrade(ctx context.Context, tx pgx.Tx, clinic uuid.UUID, from, to int64) error {
+func (s *Service) upgrade(ctx context.Context, h home, from, to int64) error {
 	for _, u := range s.ups {
 		if u.version <= from || u.version > to {
 			continue
 		}
-		// One message with all statements of the file, which has no argument.
-		if _, err := tx.Conn().PgConn().Exec(ctx, u.sql).ReadAll(); err != nil {
-			return fmt.Errorf("version %d of the clinic's schema: %w", u.version, err)
+		for _, sql := range u.statements {
+			if _, err := h.tx.Conn().PgConn().Exec(ctx, sql).ReadAll(); err != nil {
+				return fmt.Errorf("version %d of the clinic's schema: %w", u.version, err)
+			}
+			if err := h.pace.rest(ctx); err != nil {
+				return err
+			}
 		}
-		if _, err := tx.Exec(ctx, recordUpgrade, clinic, u.version); err != nil {
+		if _, err := h.tx.Exec(ctx, recordUpgrade, h.clinic, u.version); err != nil {
 			return err
 		}
 	}

@@ -2,6 +2,7 @@ package backup
 
 import (
 	"context"
+	"errors"
 	"io"
 
 	"filippo.io/age"
@@ -16,6 +17,7 @@ type VerifyOptions struct {
 	Identities []age.Identity
 	MaxBytes   int64
 	Progress   func(Progress)
+	pace       *pacer
 }
 
 // Verified is an archive that was read to its end.
@@ -33,7 +35,7 @@ func (s *Service) Verify(ctx context.Context, open Opener, o VerifyOptions) (Ver
 		return Verified{}, err
 	}
 	defer in.Close()
-	a, err := NewReader(stoppable{ctx, in}, s.own, s.identities(o.Identities), o.MaxBytes)
+	a, err := NewReader(stoppable{ctx, in, o.pace}, s.own, s.identities(o.Identities), o.MaxBytes)
 	if err != nil {
 		return Verified{}, err
 	}
@@ -65,12 +67,13 @@ func (s *Service) Verify(ctx context.Context, open Opener, o VerifyOptions) (Ver
 // stoppable ends a long read with its context, and tells a source that failed
 // from an archive that is damaged.
 type stoppable struct {
-	ctx context.Context
-	r   io.Reader
+	ctx  context.Context
+	r    io.Reader
+	pace *pacer // rests between two reads
 }
 
 func (s stoppable) Read(p []byte) (int, error) {
-	if err := s.ctx.Err(); err != nil {
+	if err := errors.Join(s.ctx.Err(), s.pace.rest(s.ctx)); err != nil {
 		return 0, &sourceError{err}
 	}
 	n, err := s.r.Read(p)
