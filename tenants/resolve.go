@@ -150,7 +150,7 @@ func (n *names) ask(ctx context.Context, slug string) (*Clinic, Outcome, error) 
 	if r.Moved {
 		return c, Moved, nil
 	}
-	if !n.db.serves(r.Version, r.VersionBefore) {
+	if !n.db.Serves(r.Version, r.VersionBefore) {
 		return c, Migrating, nil
 	}
 	switch c.Status {
@@ -164,11 +164,11 @@ func (n *names) ask(ctx context.Context, slug string) (*Clinic, Outcome, error) 
 	return nil, Unknown, nil
 }
 
-// serves reports whether this program works on a schema of a version: its own,
+// Serves reports whether this program works on a schema of a version: its own,
 // the one before it and the one after it, since changes are made in steps that
 // both sides bear. before is the version that the schema had before its last
 // migration: one that is known is the mark of a schema ahead by one.
-func (db *DB) serves(version, before int64) bool {
+func (db *DB) Serves(version, before int64) bool {
 	known := db.conf.Versions
 	if len(known) == 0 {
 		return true

@@ -56,7 +56,7 @@ func (c *clearing) close() {
 // round goes through the store when an hour has passed, or at once after a
 // clinic was erased. What the registry doesn't know stays: the store may be
 // another installation's, too.
-func (c *clearing) round(ctx context.Context, s *provision.Service, now bool) error {
+func (c *clearing) round(ctx context.Context, s *roll, now bool) error {
 	if !now && c.now().Sub(c.last) < clearEvery {
 		return nil
 	}
@@ -64,7 +64,7 @@ func (c *clearing) round(ctx context.Context, s *provision.Service, now bool) er
 	if err != nil || len(stored) == 0 {
 		return err
 	}
-	known, err := s.List(ctx)
+	known, err := s.list(ctx)
 	if err != nil {
 		return err
 	}

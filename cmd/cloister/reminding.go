@@ -51,11 +51,11 @@ func openReminding(c config, db *tenants.DB, log *logrus.Logger) (*reminding, er
 
 // round goes through the clinics that work when ten minutes have passed. One
 // that fails is told and stands in nobody's way.
-func (r *reminding) round(ctx context.Context, s *provision.Service) error {
+func (r *reminding) round(ctx context.Context, s *roll) error {
 	if r.now().Sub(r.last) < remindEvery {
 		return nil
 	}
-	all, err := s.List(ctx)
+	all, err := s.list(ctx)
 	if err != nil {
 		return err
 	}

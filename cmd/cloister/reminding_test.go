@@ -40,8 +40,8 @@ func (s *site) remindAt(t *testing.T, now time.Time) ([]reminder, error) {
 	}
 	defer w.close()
 	w.remind.now = func() time.Time { return now }
-	failed := w.remind.round(t.Context(), w.clinics)
-	if again := w.remind.round(t.Context(), w.clinics); again != nil { // ten minutes have not passed
+	failed := w.remind.round(t.Context(), w.roll)
+	if again := w.remind.round(t.Context(), w.roll); again != nil { // ten minutes have not passed
 		t.Error(again)
 	}
 	var out []reminder

@@ -28,8 +28,8 @@ type sealing struct {
 
 // round goes through the clinics, closed ones too: they were written to before.
 // One that fails is told and stands in nobody's way.
-func (r *sealing) round(ctx context.Context, s *provision.Service) error {
-	all, err := s.List(ctx)
+func (r *sealing) round(ctx context.Context, s *roll) error {
+	all, err := s.list(ctx)
 	if err != nil {
 		return err
 	}

@@ -54,6 +54,7 @@ func newWorker(env []string) *cobra.Command {
 // worker is what the worker works with.
 type worker struct {
 	clinics *provision.Service
+	roll    *roll
 	files   *clearing
 	remind  *reminding
 	seal    *sealing
@@ -83,7 +84,7 @@ func newWork(ctx context.Context, c config, s *provision.Service, m *keys.Master
 		f.close()
 		return nil, err
 	}
-	return &worker{clinics: s, files: f, remind: r, seal: &sealing{db: f.db, log: log}, log: log}, nil
+	return &worker{clinics: s, roll: newRoll(s, f.db, log), files: f, remind: r, seal: &sealing{db: f.db, log: log}, log: log}, nil
 }
 
 func (w *worker) close() {
@@ -115,7 +116,7 @@ func (w *worker) round(ctx context.Context, spares int, pause time.Duration) err
 	for _, p := range purged {
 		w.log.WithFields(logrus.Fields{"clinic": p.ID.String(), "slug": p.Slug}).Warn("a deleted clinic was erased and its keys destroyed")
 	}
-	failed = errors.Join(failed, w.files.round(ctx, w.clinics, len(purged) > 0), w.remind.round(ctx, w.clinics), w.seal.round(ctx, w.clinics))
+	failed = errors.Join(failed, w.files.round(ctx, w.roll, len(purged) > 0), w.remind.round(ctx, w.roll), w.seal.round(ctx, w.roll))
 	if failed != nil {
 		return failed
 	}

@@ -734,6 +734,7 @@ func (q *Queries) SetSlug(ctx context.Context, arg SetSlugParams) error {
 const summariseClinics = `-- name: SummariseClinics :many
 select c.id, c.slug, c.name, c.city, c.status, c.status_reason, c.plan, c.trial_ends_at, c.delete_after, c.deleted_at, c.created_at,
        s.schema_name, s.version as schema_version,
+       coalesce((select max(m.version) from platform.migrations m where m.clinic_id = c.id and m.version < s.version), 0)::bigint as version_before,
        coalesce((select sum(u.used) from platform.usage u where u.clinic_id = c.id and u.kind not in ('patients', 'storage')), 0)::bigint as staff,
        coalesce((select u.used from platform.usage u where u.clinic_id = c.id and u.kind = 'patients'), 0)::bigint as patients
 from platform.clinics c join platform.schemas s on s.clinic_id = c.id
@@ -754,6 +755,7 @@ type SummariseClinicsRow struct {
 	CreatedAt     time.Time
 	SchemaName    string
 	SchemaVersion int64
+	VersionBefore int64
 	Staff         int64
 	Patients      int64
 }
@@ -781,6 +783,7 @@ func (q *Queries) SummariseClinics(ctx context.Context) ([]SummariseClinicsRow, 
 			&i.CreatedAt,
 			&i.SchemaName,
 			&i.SchemaVersion,
+			&i.VersionBefore,
 			&i.Staff,
 			&i.Patients,
 		); err != nil {

@@ -117,6 +117,7 @@ select code from platform.plans order by position, code;
 -- name: SummariseClinics :many
 select c.id, c.slug, c.name, c.city, c.status, c.status_reason, c.plan, c.trial_ends_at, c.delete_after, c.deleted_at, c.created_at,
        s.schema_name, s.version as schema_version,
+       coalesce((select max(m.version) from platform.migrations m where m.clinic_id = c.id and m.version < s.version), 0)::bigint as version_before,
        coalesce((select sum(u.used) from platform.usage u where u.clinic_id = c.id and u.kind not in ('patients', 'storage')), 0)::bigint as staff,
        coalesce((select u.used from platform.usage u where u.clinic_id = c.id and u.kind = 'patients'), 0)::bigint as patients
 from platform.clinics c join platform.schemas s on s.clinic_id = c.id

@@ -27,6 +27,7 @@ type Summary struct {
 	CreatedAt     time.Time  `json:"created_at"`
 	Schema        string     `json:"schema"`
 	SchemaVersion int64      `json:"schema_version"`
+	VersionBefore int64      `json:"-"` // the schema's before its last migration
 	Staff         int64      `json:"staff"`
 	Patients      int64      `json:"patients"`
 	Erased        bool       `json:"erased"` // its data is gone and its keys are destroyed
@@ -41,7 +42,7 @@ func (s *Service) List(ctx context.Context) ([]Summary, error) {
 	all := make([]Summary, len(rows))
 	for i, r := range rows {
 		all[i] = Summary{ID: r.ID, Slug: r.Slug, Name: r.Name, City: r.City, Status: r.Status, StatusReason: r.StatusReason, Plan: r.Plan,
-			TrialEndsAt: r.TrialEndsAt, DeleteAfter: r.DeleteAfter, CreatedAt: r.CreatedAt, Schema: r.SchemaName, SchemaVersion: r.SchemaVersion,
+			TrialEndsAt: r.TrialEndsAt, DeleteAfter: r.DeleteAfter, CreatedAt: r.CreatedAt, Schema: r.SchemaName, SchemaVersion: r.SchemaVersion, VersionBefore: r.VersionBefore,
 			Staff: r.Staff, Patients: r.Patients, Erased: r.DeletedAt != nil}
 	}
 	return all, nil
