@@ -12,6 +12,7 @@ import (
 	"github.com/cloister-health/cloister/internal/files"
 	"github.com/cloister-health/cloister/internal/keys"
 	"github.com/cloister-health/cloister/tenants"
+	"github.com/cloister-health/cloister/tenants/backup"
 	"github.com/cloister-health/cloister/tenants/provision"
 )
 
@@ -25,10 +26,12 @@ const (
 )
 
 // clearing removes files that nobody can come to any more: those of erased
-// clinics, and those that an upload left which broke off before its row.
+// clinics, those that an upload left which broke off before its row, and what
+// restores left that were killed.
 type clearing struct {
 	db    *tenants.DB
 	store *files.Store
+	back  *backup.Service
 	docs  *document.Service
 	log   *logrus.Logger
 	now   func() time.Time
@@ -45,7 +48,22 @@ func openClearing(ctx context.Context, c config, m *keys.Master, log *logrus.Log
 		_ = store.Close() // the database is what is told
 		return nil, err
 	}
-	return &clearing{db: db, store: store, docs: document.NewService(db, keys.NewRing(m, nil), store), log: log, now: time.Now}, nil
+	back, err := openMending(c, m, store)
+	if err != nil {
+		db.Close()
+		_ = store.Close()
+		return nil, err
+	}
+	return &clearing{db: db, store: store, back: back, docs: document.NewService(db, keys.NewRing(m, nil), store), log: log, now: time.Now}, nil
+}
+
+// openMending is the service of archives for what it does without one.
+func openMending(c config, m *keys.Master, store *files.Store) (*backup.Service, error) {
+	dsn, err := c.migratorURL(m)
+	if err != nil {
+		return nil, err
+	}
+	return backup.New(backup.Config{Migrator: dsn, Keys: m, Files: store, Program: version})
 }
 
 func (c *clearing) close() {
@@ -56,7 +74,15 @@ func (c *clearing) close() {
 // round goes through the store when an hour has passed, or at once after a
 // clinic was erased. What the registry doesn't know stays: the store may be
 // another installation's, too.
+// A clinic that a killed restore left closed waits for every round.
 func (c *clearing) round(ctx context.Context, s *roll, now bool) error {
+	mended, err := c.back.Mend(ctx)
+	for _, b := range mended {
+		c.log.WithFields(logrus.Fields{"clinic": b.Clinic.String(), "slug": b.Slug, "action": b.Action}).Warn("a restore that was broken off was cleared away")
+	}
+	if err != nil {
+		return err
+	}
 	if !now && c.now().Sub(c.last) < clearEvery {
 		return nil
 	}
@@ -74,7 +100,7 @@ func (c *clearing) round(ctx context.Context, s *roll, now bool) error {
 	}
 	for _, id := range stored {
 		k, ok := byID[id]
-		if !ok {
+		if !ok || k.StatusReason == backup.ShutReason { // its documents' rows are yet to come
 			continue
 		}
 		if err := c.clinic(ctx, k); err != nil {

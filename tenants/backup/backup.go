@@ -103,11 +103,6 @@ var spelling = map[string]string{
 // connect opens a connection for one piece of work. The master key is proved
 // first, so that nothing is ever sealed under a wrong one.
 func (s *Service) connect(ctx context.Context, dsn, role, name string) (*pgx.Conn, error) {
-	plain, err := pg.Connect(ctx, dsn) // for its plain words when it can't
-	if err != nil {
-		return nil, err
-	}
-	_ = plain.Close(ctx)
 	c, err := pgx.ParseConfig(dsn)
 	if err != nil {
 		return nil, errors.New("the connection string is not a Postgres URL or keyword=value list")
@@ -124,7 +119,12 @@ func (s *Service) connect(ctx context.Context, dsn, role, name string) (*pgx.Con
 	c.DefaultQueryExecMode = pgx.QueryExecModeExec
 	conn, err := pgx.ConnectConfig(ctx, c)
 	if err != nil {
-		return nil, err
+		plain, words := pg.Connect(ctx, dsn) // which says what to mend
+		if words == nil {
+			_ = plain.Close(ctx)
+			words = err
+		}
+		return nil, words
 	}
 	var check []byte
 	err = conn.QueryRow(ctx, "select key_check from platform.installation").Scan(&check)

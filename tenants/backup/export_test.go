@@ -20,3 +20,17 @@ func TakenCareOf(place string) bool {
 
 // LoadRowByRow has every statement load one row.
 func (s *Service) LoadRowByRow() { s.piece = 1 }
+
+// The turns at which a restore is killed.
+const (
+	ClinicClosed = clinicClosed
+	RowsLoaded   = rowsLoaded
+	FilesPut     = filesPut
+	BeforeCommit = beforeCommit
+)
+
+// OnTurn has fn called at each turn of a restore.
+func (s *Service) OnTurn(fn func(string) error) { s.turn = fn }
+
+// RestoreKey is the lock of a clinic that is being restored.
+var RestoreKey = restoreKey

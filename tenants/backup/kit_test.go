@@ -26,6 +26,8 @@ type kit struct {
 	admin *pgx.Conn
 	store *files.Store
 	conf  backup.Config
+
+	folder string // of the store
 	*backup.Service
 }
 
@@ -42,12 +44,13 @@ func seeded(n byte) uuid.UUID {
 func newKit(t *testing.T) kit {
 	t.Helper()
 	db := testkit.New(t)
-	store, err := files.Open(t.Context(), "", filepath.Join(t.TempDir(), "files"))
+	folder := filepath.Join(t.TempDir(), "files")
+	store, err := files.Open(t.Context(), "", folder)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = store.Close() })
-	k := kit{DB: db, admin: testkit.Conn(t, db.Admin), store: store,
+	k := kit{DB: db, admin: testkit.Conn(t, db.Admin), store: store, folder: folder,
 		conf: backup.Config{Backup: db.Backup, Migrator: db.Migrator, Keys: testkit.Master(t), Files: store, Program: "test"}}
 	if k.Service, err = backup.New(k.conf); err != nil {
 		t.Fatal(err)

@@ -27,6 +27,7 @@ type home struct {
 	schema  string
 	keyhole *keyhole
 	pace    *pacer
+	entry   uuid.UUID // of the ledger, since the beginning
 }
 
 // load fills the empty schema of the archive's version. The triggers are off

@@ -16,9 +16,9 @@ import (
 )
 
 // free looks whether a slug is nobody's and was nobody's.
-func (s *Service) free(ctx context.Context, tx pgx.Tx, slug string) error {
+func (s *Service) free(ctx context.Context, conn *pgx.Conn, slug string) error {
 	var n int
-	err := tx.QueryRow(ctx, "select (select count(*) from platform.clinics where slug = $1) + (select count(*) from platform.old_slugs where slug = $1)", slug).Scan(&n)
+	err := conn.QueryRow(ctx, "select (select count(*) from platform.clinics where slug = $1) + (select count(*) from platform.old_slugs where slug = $1)", slug).Scan(&n)
 	if err == nil && n > 0 {
 		err = takenSlug()
 	}

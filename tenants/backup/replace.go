@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/cloister-health/cloister/internal/apperr"
@@ -15,10 +16,9 @@ import (
 	"github.com/cloister-health/cloister/tenants/migrate"
 )
 
-// shutReason stands in the registry while a clinic is being put back; after a
-// crash it says why the clinic is closed, and the same restore, or `cloister
-// clinic restore`, opens it.
-const shutReason = "its data is being restored from a backup"
+// ShutReason stands in the registry while a clinic is being put back. After a
+// crash the worker opens the clinic again, or the next restore does (Mend).
+const ShutReason = "its data is being restored from a backup"
 
 // living is the clinic that an archive is put into the place of.
 type living struct {
@@ -35,19 +35,24 @@ type living struct {
 // may stand waiting for its tables with a connection in the hand. Its old schema
 // is there until the new one is whole, and both change places at one moment.
 func (s *Service) replace(ctx context.Context, conn *pgx.Conn, a *Reader, o RestoreOptions, pace *pacer) (Restored, error) {
-	begun := time.Now()
+	if err := s.lock(ctx, conn, a.Header().Clinic.ID); err != nil {
+		return Restored{}, err
+	}
 	l, err := s.living(ctx, conn, a.Header(), o)
 	if err != nil {
 		return Restored{}, err
 	}
 	out := Restored{ID: l.clinic, Slug: l.slug, Name: a.Header().Clinic.Name, Schema: l.schema, Status: l.status, From: a.Header(), Version: s.target(), Replaced: true}
 	shut := "update platform.clinics set status = 'archived', status_reason = $2, archived_at = coalesce(archived_at, now()), suspended_at = null, updated_at = now(), version = version + 1 where id = $1"
-	if err := s.asClinic(ctx, conn, l, shut, l.clinic, shutReason); err != nil {
+	if err := s.begin(ctx, conn, &l.home, "replace", "as of "+a.Header().MadeAt.Format(time.RFC3339)); err != nil {
+		return out, err
+	}
+	if err := errors.Join(s.asClinic(ctx, conn, l.clinic, shut, l.clinic, ShutReason), s.at(clinicClosed)); err != nil {
 		return out, err
 	}
 	const reopen = "update platform.clinics set status = $2, status_reason = $3, archived_at = $4, suspended_at = $5, updated_at = now(), version = version + 1 where id = $1"
 	back := []any{l.clinic, l.status, l.reason, l.archived, l.suspended}
-	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+	return out, pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		h := l.home
 		h.tx, h.keyhole, h.pace = tx, &keyhole{keyset: l.keyset}, pace
 		old, err := h.aside(ctx)
@@ -66,24 +71,19 @@ func (s *Service) replace(ctx context.Context, conn *pgx.Conn, a *Reader, o Rest
 		if _, err := tx.Exec(ctx, reopen, back...); err != nil {
 			return err
 		}
-		return s.settle(ctx, h, "replace", "as of "+a.Header().MadeAt.Format(time.RFC3339), begun)
+		return s.settle(ctx, h)
 	})
-	if err != nil {
-		err = errors.Join(err, s.open(context.WithoutCancel(ctx), l, reopen, back...))
-	}
-	return out, err
 }
 
 // living finds the clinic by its id, which no other has.
 func (s *Service) living(ctx context.Context, conn *pgx.Conn, from Header, o RestoreOptions) (living, error) {
 	var l living
 	var wrapped []byte
-	var trial bool
 	l.clinic = from.Clinic.ID
-	err := conn.QueryRow(ctx, `select c.slug, s.schema_name, s.version, c.status, c.status_reason, c.archived_at, c.suspended_at, c.trial_ends_at is not null, k.wrapped
+	err := conn.QueryRow(ctx, `select c.slug, s.schema_name, s.version, c.status, c.status_reason, c.archived_at, c.suspended_at, k.wrapped
 		from platform.clinics c join platform.schemas s on s.clinic_id = c.id join platform.keysets k on k.clinic_id = c.id
 		where c.id = $1 and s.state = 'assigned'`, l.clinic).
-		Scan(&l.slug, &l.schema, &l.version, &l.status, &l.reason, &l.archived, &l.suspended, &trial, &wrapped)
+		Scan(&l.slug, &l.schema, &l.version, &l.status, &l.reason, &l.archived, &l.suspended, &wrapped)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return l, apperr.New(apperr.NotFound, "", fmt.Sprintf("the clinic of this archive (%s) is not here, so there is nothing to replace; --as makes a new one", from.Clinic.Slug))
 	}
@@ -103,40 +103,20 @@ func (s *Service) living(ctx context.Context, conn *pgx.Conn, from Header, o Res
 	if l.version != s.target() {
 		return l, apperr.New(apperr.Conflict, "", fmt.Sprintf("the clinic is at version %d and this program at %d: run `cloister migrate up` first", l.version, s.target()))
 	}
-	if l.status == "archived" && l.reason == shutReason { // an earlier restore broke off
-		l.status, l.reason, l.archived = "active", "", nil
-		if trial {
-			l.status = "trial"
-		}
-	}
 	l.keyset, err = s.conf.Keys.OpenKeyset(l.clinic, wrapped)
 	return l, err
 }
 
 // asClinic runs one statement of the registry, which needs an actor.
-func (s *Service) asClinic(ctx context.Context, conn *pgx.Conn, l living, sql string, args ...any) error {
+func (s *Service) asClinic(ctx context.Context, conn *pgx.Conn, clinic uuid.UUID, sql string, args ...any) error {
 	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
-		scope := migrate.OwnerScope(s.conf.Keys, l.clinic, l.schema, migrate.SystemActor("restore"), "", true)
+		scope := migrate.OwnerScope(s.conf.Keys, clinic, "pg_catalog", migrate.SystemActor("restore"), "", true)
 		if _, err := tx.Exec(ctx, migrate.SetScope, scope...); err != nil {
 			return err
 		}
 		_, err := tx.Exec(ctx, sql, args...)
 		return err
 	})
-}
-
-// open undoes the closing, on a connection of its own: the other may be what
-// failed.
-func (s *Service) open(ctx context.Context, l living, sql string, args ...any) error {
-	conn, err := s.connect(ctx, s.conf.Migrator, owner, "restore")
-	if err == nil {
-		defer conn.Close(ctx)
-		err = s.asClinic(ctx, conn, l, sql, args...)
-	}
-	if err != nil {
-		return fmt.Errorf("the clinic is as it was and still closed; `cloister clinic restore %s` opens it: %w", l.slug, err)
-	}
-	return nil
 }
 
 // aside waits until nobody reads the clinic's tables, takes its schema out of

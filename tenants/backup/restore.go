@@ -114,6 +114,9 @@ func (s *Service) restore(ctx context.Context, a *Reader, o RestoreOptions, head
 	case !s.knows(h.Migration):
 		return Restored{}, broken(fmt.Sprintf("is of version %d of the clinics' schema, which there is none of", h.Migration))
 	}
+	if _, err := s.Mend(ctx); err != nil {
+		return Restored{}, err
+	}
 	conn, err := s.connect(ctx, s.conf.Migrator, owner, "restore")
 	if err != nil {
 		return Restored{}, err
@@ -122,10 +125,21 @@ func (s *Service) restore(ctx context.Context, a *Reader, o RestoreOptions, head
 	if err := s.erased(ctx, conn, h, o); err != nil {
 		return Restored{}, err
 	}
+	bring := s.copyTo
 	if o.Replace {
-		return s.replace(ctx, conn, a, o, pace)
+		bring = s.replace
 	}
-	return s.copyTo(ctx, conn, a, o, pace)
+	out, err := bring(ctx, conn, a, o, pace)
+	if err != nil {
+		// By the registry's word, since a commit may have come through whose answer
+		// didn't; and by another connection, since this one may be what failed.
+		lasting := context.WithoutCancel(ctx)
+		_ = conn.Close(lasting)
+		if _, failed := s.Mend(lasting); failed != nil {
+			err = errors.Join(err, fmt.Errorf("and what it left is not cleared away yet, the worker will: %w", failed))
+		}
+	}
+	return out, err
 }
 
 // erased refuses to bring back what somebody had a right to see gone.
@@ -145,7 +159,6 @@ func (s *Service) erased(ctx context.Context, conn *pgx.Conn, h Header, o Restor
 // copyTo makes another clinic of an archive. Nothing of it can be seen before
 // the transaction's end.
 func (s *Service) copyTo(ctx context.Context, conn *pgx.Conn, a *Reader, o RestoreOptions, pace *pacer) (out Restored, err error) {
-	begun := time.Now()
 	id := uuid.Must(uuid.NewV7())
 	wrapped, keyset, err := s.conf.Keys.NewKeyset(id)
 	if err != nil {
@@ -153,20 +166,21 @@ func (s *Service) copyTo(ctx context.Context, conn *pgx.Conn, a *Reader, o Resto
 	}
 	c := a.Header().Clinic
 	out = Restored{ID: id, Slug: o.As, Name: c.Name, Schema: provision.SchemaFor(o.As), From: a.Header(), Version: s.target()}
-	defer func() {
-		if err != nil && s.conf.Files != nil {
-			_, gone := s.conf.Files.RemoveClinic(context.WithoutCancel(ctx), id)
-			err = errors.Join(err, gone)
-		}
-	}()
+	h := home{clinic: id, slug: o.As, schema: out.Schema, keyhole: &keyhole{keyset: keyset}, pace: pace}
+	if err := s.free(ctx, conn, o.As); err != nil {
+		return out, err
+	}
+	if err := s.lock(ctx, conn, id); err != nil {
+		return out, err
+	}
+	if err := s.begin(ctx, conn, &h, "copy", fmt.Sprintf("of %s as of %s", c.Slug, a.Header().MadeAt.Format(time.RFC3339))); err != nil {
+		return out, err
+	}
 	return out, pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
-		if err := s.free(ctx, tx, o.As); err != nil {
-			return err
-		}
 		if _, err := tx.Exec(ctx, "select platform.make_schema($1, $2)", id, out.Schema); err != nil {
 			return taken(err)
 		}
-		h := home{tx: tx, clinic: id, slug: o.As, schema: out.Schema, keyhole: &keyhole{keyset: keyset}, pace: pace}
+		h.tx = tx
 		if err := s.fill(ctx, h, a, o, &out); err != nil {
 			return err
 		}
@@ -180,7 +194,7 @@ func (s *Service) copyTo(ctx context.Context, conn *pgx.Conn, a *Reader, o Resto
 		if err := h.invite(ctx, &out); err != nil {
 			return err
 		}
-		return s.settle(ctx, h, "copy", fmt.Sprintf("of %s as of %s", c.Slug, a.Header().MadeAt.Format(time.RFC3339)), begun)
+		return s.settle(ctx, h)
 	})
 }
 
@@ -203,10 +217,10 @@ func (s *Service) fill(ctx context.Context, h home, a *Reader, o RestoreOptions,
 	if err := s.upgrade(ctx, h, 0, version); err != nil {
 		return err
 	}
-	if err := s.load(ctx, h, a, o); err != nil {
+	if err := errors.Join(s.load(ctx, h, a, o), s.at(rowsLoaded)); err != nil {
 		return err
 	}
-	if err := s.loadFiles(ctx, h, a, o); err != nil {
+	if err := errors.Join(s.loadFiles(ctx, h, a, o), s.at(filesPut)); err != nil {
 		return err
 	}
 	m, err := a.finish()
@@ -227,6 +241,21 @@ func (s *Service) fill(ctx context.Context, h home, a *Reader, o RestoreOptions,
 	return s.upgrade(ctx, h, version, s.target())
 }
 
+// The turns of a restore, at which tests kill it.
+const (
+	clinicClosed = "the clinic was closed"
+	rowsLoaded   = "rows were loaded"
+	filesPut     = "files were put"
+	beforeCommit = "everything but the commit"
+)
+
+func (s *Service) at(turn string) error {
+	if s.turn == nil {
+		return nil
+	}
+	return s.turn(turn)
+}
+
 // usage counts what the plan counts, from the rows: an archive's own word for it
 // would be a way round a plan.
 const usage = `insert into platform.usage (clinic_id, kind, used)
@@ -238,7 +267,7 @@ where n.used > 0`
 
 // settle ends every restore: counts, statistics for the planner, the ledger, and
 // the walls last.
-func (s *Service) settle(ctx context.Context, h home, action, reason string, begun time.Time) error {
+func (s *Service) settle(ctx context.Context, h home) error {
 	for _, do := range []struct {
 		sql  string
 		args []any
@@ -258,11 +287,13 @@ func (s *Service) settle(ctx context.Context, h home, action, reason string, beg
 	if err := h.analyze(ctx, is.all); err != nil {
 		return err
 	}
-	if err := s.note(ctx, h.tx, h.clinic, h.slug, action, reason, begun); err != nil {
+	if _, err := h.tx.Exec(ctx, "update platform.provisionings set finished_at = clock_timestamp() where id = $1", h.entry); err != nil {
 		return err
 	}
-	_, err = h.tx.Exec(ctx, "select platform.check_walls($1)", h.schema)
-	return err
+	if _, err = h.tx.Exec(ctx, "select platform.check_walls($1)", h.schema); err != nil {
+		return err
+	}
+	return s.at(beforeCommit)
 }
 
 // gently has the server cut what it can't be asked for in pieces: it sleeps
