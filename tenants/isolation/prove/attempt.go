@@ -64,6 +64,7 @@ func (r result) text() string {
 type session struct {
 	pg      *pgconn.PgConn
 	notices strings.Builder
+	cut     *pgconn.PgError // why the last attempt ended before its time; nil if it didn't
 }
 
 // dial connects. In a copy nobody is held up, so there an attack gets the time
@@ -147,7 +148,7 @@ type seen struct {
 
 // try runs an attempt and judges it; nil is no leak. The session is clean after.
 func (s *session) try(ctx context.Context, a attempt, mark bool) (*seen, error) {
-	hit, notices, err := s.once(ctx, a, a.attack)
+	hit, notices, err := s.whole(ctx, a, a.attack)
 	if err != nil {
 		return nil, err
 	}
@@ -164,13 +165,7 @@ func (s *session) try(ctx context.Context, a attempt, mark bool) (*seen, error) 
 	case a.judge == byRefusal:
 		what = letThrough(hit)
 	case a.judge == byEqual:
-		miss, missed, err := s.once(ctx, a, a.miss)
-		if err != nil {
-			return nil, err
-		}
-		if h, m := a.plain(hit, notices), a.plain(miss, missed); h != m {
-			what = fmt.Sprintf("a value of the other clinic gives %q, one of nobody %q", short(h), short(m))
-		}
+		what, err = s.compare(ctx, a)
 	}
 	if what == "" || err != nil {
 		return nil, err
@@ -178,12 +173,82 @@ func (s *session) try(ctx context.Context, a attempt, mark bool) (*seen, error) 
 	return &seen{attempt: a, what: what}, nil
 }
 
+// sure is how often a comparison must come out the same before it is told: an
+// oracle answers each time, and what others do at the same time (a vacuum, a
+// plan that changed with new statistics) does not.
+const sure = 3
+
+// compare tells hit from miss.
+func (s *session) compare(ctx context.Context, a attempt) (what string, err error) {
+	for range sure {
+		hit, said, err := s.whole(ctx, a, a.attack)
+		if err != nil {
+			return "", err
+		}
+		miss, missed, err := s.whole(ctx, a, a.miss)
+		if err != nil {
+			return "", err
+		}
+		h, m := a.plain(hit, said), a.plain(miss, missed)
+		if h == m {
+			return "", nil
+		}
+		what = fmt.Sprintf("a value of the other clinic gives %q, one of nobody %q", short(h), short(m))
+	}
+	return what, nil
+}
+
+// cutOff is an error that says nothing of a wall: the statement met another's
+// lock, a deadlock or the end of its time.
+func (a attempt) cutOff(e *pgconn.PgError) bool {
+	switch {
+	case e == nil:
+		return false
+	case e.Code == "55P03": // lock_not_available
+		return !strings.HasSuffix(a.attack[len(a.attack)-1], "nowait")
+	case e.Code == "XX000": // what CREATE and ALTER ROLE say where two meet
+		return strings.HasPrefix(e.Message, "tuple concurrently")
+	}
+	return e.Code == "57014" || e.Code == "40P01" || e.Code == "40001"
+}
+
+// patience is how often an attempt that was cut off is made again.
+const patience = 5
+
+// whole is once without being cut off. An attempt that always is proves nothing,
+// so then there is no proof. Errors: that.
+func (s *session) whole(ctx context.Context, a attempt, attack []string) ([]result, string, error) {
+	var cut *pgconn.PgError
+	for range patience {
+		all, notices, err := s.once(ctx, a, attack)
+		if err != nil {
+			return nil, "", err
+		}
+		cut = s.cut
+		if cut == nil {
+			return all, notices, nil
+		}
+		if a.alone { // what it prepared would be in its own way
+			if _, err := s.send(ctx, "discard all"); err != nil {
+				return nil, "", err
+			}
+		}
+	}
+	return nil, "", fmt.Errorf("an attempt on %s was cut off %d times: %w", a.object, patience, cut)
+}
+
 // once runs setup and attack in the given way and gives the results of the attack.
 func (s *session) once(ctx context.Context, a attempt, attack []string) ([]result, string, error) {
+	s.cut = nil
 	all, err := s.run(ctx, append(append([]string{}, a.setup...), attack...), a.alone)
 	notices := s.notices.String()
 	if err != nil {
 		return nil, "", err
+	}
+	for _, r := range all {
+		if a.cutOff(r.err) {
+			s.cut = r.err
+		}
 	}
 	if len(all) < len(a.setup) { // the setup itself was refused, and with it the attack
 		all = nil

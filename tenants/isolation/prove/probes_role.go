@@ -138,7 +138,7 @@ func texts() probe {
 		"pg_stat_file":       {[]wall{wallLogin}, "select pg_stat_file('PG_VERSION')"},
 		"lo_import":          {[]wall{wallLogin}, "select lo_import('/etc/hostname')"},
 		"copy to a file":     {[]wall{wallLogin}, "copy (select 1) to '/dev/null'"},
-		"copy to a program":  {[]wall{wallLogin}, "copy (select 1) to program 'true'"},
+		"copy to a program":  {[]wall{wallLogin}, "copy (select 1) to program 'cat > /dev/null'"}, // one that reads its input: else the pipe may break first
 		"logical message":    {[]wall{wallLogin}, "select pg_logical_emit_message(false, 'cloister prove', 'x')"},
 		"a language":         {[]wall{wallSession}, "do $do$ begin null; end $do$"},
 	} {
