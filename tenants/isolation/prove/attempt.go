@@ -62,6 +62,7 @@ func (r result) text() string {
 
 // session is an attacker's connection.
 type session struct {
+	dsn     string
 	pg      *pgconn.PgConn
 	notices strings.Builder
 	cut     *pgconn.PgError // why the last attempt ended before its time; nil if it didn't
@@ -74,7 +75,7 @@ func dial(ctx context.Context, dsn string, copied bool) (*session, error) {
 	if err != nil {
 		return nil, errors.New("the service's connection string is not a Postgres URL or keyword=value list")
 	}
-	s := &session{}
+	s := &session{dsn: dsn}
 	c.RuntimeParams["application_name"] = "cloister prove"
 	c.RuntimeParams["statement_timeout"], c.RuntimeParams["lock_timeout"] = "5000", "2000"
 	if copied {

@@ -130,11 +130,7 @@ func (w *world) all(ctx context.Context, r route, attempts []attempt, attacker *
 	for range workers {
 		g.Go(func() error {
 			var s *session
-			defer func() {
-				if s != nil {
-					s.close(context.WithoutCancel(ctx))
-				}
-			}()
+			defer func() { w.park(context.WithoutCancel(ctx), s) }()
 			for a := range next {
 				if enough() {
 					continue
@@ -176,12 +172,11 @@ func (w *world) tryOn(ctx context.Context, s **session, a attempt, attacker *cli
 		(*s).close(ctx)
 		*s = nil
 	}
+	if *s == nil && !a.alone {
+		*s = w.parked()
+	}
 	if *s == nil {
-		dsn := w.app
-		if w.admin != "" {
-			dsn = w.admin
-		}
-		fresh, err := dial(ctx, dsn, w.copy)
+		fresh, err := dial(ctx, w.dsn(), w.copy)
 		if err != nil {
 			return nil, err
 		}
@@ -196,6 +191,42 @@ func (w *world) tryOn(ctx context.Context, s **session, a attempt, attacker *cli
 		*s = nil
 	}
 	return saw, err
+}
+
+// dsn is of the login that attacks.
+func (w *world) dsn() string {
+	if w.admin != "" {
+		return w.admin
+	}
+	return w.app
+}
+
+// park keeps a worker's connection for the next route, as it was when it was new:
+// to open one costs more than most routes do.
+func (w *world) park(ctx context.Context, s *session) {
+	if s == nil {
+		return
+	}
+	if rs, err := s.send(ctx, "discard all"); err != nil || len(rs) != 1 || rs[0].err != nil {
+		s.close(ctx)
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.idle = append(w.idle, s)
+}
+
+// parked gives a connection of the login that attacks, or nil.
+func (w *world) parked() *session {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	i := slices.IndexFunc(w.idle, func(s *session) bool { return s.dsn == w.dsn() && !s.pg.IsClosed() })
+	if i < 0 {
+		return nil
+	}
+	s := w.idle[i]
+	w.idle = slices.Delete(w.idle, i, i+1)
+	return s
 }
 
 // prints are digests of all rows of every table, seen by the owner in each clinic.

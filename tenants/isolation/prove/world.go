@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -90,6 +91,8 @@ type world struct {
 	pid      uint32      // of the owner's session in the victim's clinic
 	app      string      // connection string of the service's login
 	pool     *tenants.DB // the service's own way; nil in a copy, where its look at connections is the wall that is down
+	mu       sync.Mutex
+	idle     []*session // between two routes
 }
 
 func (w *world) table(name string) *table {
@@ -291,6 +294,9 @@ func (w *world) enter(ctx context.Context, dsn string, i int) error {
 }
 
 func (w *world) close(ctx context.Context) {
+	for _, s := range w.idle {
+		s.close(ctx)
+	}
 	for _, c := range w.owner {
 		if c != nil {
 			_ = c.Close(ctx)
