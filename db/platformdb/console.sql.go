@@ -44,6 +44,64 @@ func (q *Queries) CountClinicsPerStatus(ctx context.Context, fragment string) ([
 	return items, nil
 }
 
+const countVersionsForConsole = `-- name: CountVersionsForConsole :many
+with held as (
+  select (l.classid::bigint << 32) | l.objid::bigint as lock_key from pg_catalog.pg_locks l
+  where l.locktype = 'advisory' and l.objsubid = 1 and l.granted and l.database = (select d.oid from pg_catalog.pg_database d where d.datname = current_database())),
+place as (
+  select c.slug, c.name, s.version,
+         (case when s.version > $2::bigint then 4
+               when s.version = $2::bigint then 5
+               when (select count(*) from held h where h.lock_key = ('x' || encode(substr(sha256(convert_to('cloister schema ', 'UTF8') || uuid_send(c.id)), 1, 8), 'hex'))::bit(64)::bigint) > 0 then 3
+               when o.state = 'failed' then 1
+               else 2 end)::integer as condition
+  from platform.clinics c
+  join platform.schemas s on s.clinic_id = c.id and s.state = 'assigned'
+  left join platform.migration_outcomes o on o.clinic_id = c.id)
+select p.version, p.condition,
+       count(*)::integer as clinics,
+       (count(*) filter (where $1::text = '' or strpos(lower(p.name || ' ' || p.slug), lower($1::text)) > 0))::integer as found
+from place p group by p.version, p.condition order by p.version desc, p.condition
+`
+
+type CountVersionsForConsoleParams struct {
+	Fragment string
+	Target   int64
+}
+
+type CountVersionsForConsoleRow struct {
+	Version   int64
+	Condition int32
+	Clinics   int32
+	Found     int32
+}
+
+// The same, counted by version and condition.
+func (q *Queries) CountVersionsForConsole(ctx context.Context, arg CountVersionsForConsoleParams) ([]CountVersionsForConsoleRow, error) {
+	rows, err := q.db.Query(ctx, countVersionsForConsole, arg.Fragment, arg.Target)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []CountVersionsForConsoleRow{}
+	for rows.Next() {
+		var i CountVersionsForConsoleRow
+		if err := rows.Scan(
+			&i.Version,
+			&i.Condition,
+			&i.Clinics,
+			&i.Found,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listClinicsForConsole = `-- name: ListClinicsForConsole :many
 select c.id, c.slug, c.name, c.city, c.status, c.status_reason, c.plan, p.name as plan_name, c.trial_ends_at, c.created_at, c.delete_after,
        coalesce((select sum(g.used) from platform.usage g where g.clinic_id = c.id and g.kind in ('doctors', 'receptionists', 'lab_technicians', 'staff')), 0)::bigint as staff,
@@ -116,6 +174,90 @@ func (q *Queries) ListClinicsForConsole(ctx context.Context, arg ListClinicsForC
 			&i.Patients,
 			&i.Storage,
 			&i.LastAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listVersionsForConsole = `-- name: ListVersionsForConsole :many
+with held as (
+  select (l.classid::bigint << 32) | l.objid::bigint as lock_key from pg_catalog.pg_locks l
+  where l.locktype = 'advisory' and l.objsubid = 1 and l.granted and l.database = (select d.oid from pg_catalog.pg_database d where d.datname = current_database())),
+place as (
+  select c.id, c.slug, c.name, s.version, coalesce(o.error, '') as error, o.finished_at, coalesce(m.duration_ms, 0)::double precision as duration_ms,
+         coalesce((select max(b.version) from platform.migrations b where b.clinic_id = c.id and b.version < s.version), 0)::bigint as version_before,
+         (case when s.version > $6::bigint then 4
+               when s.version = $6::bigint then 5
+               when (select count(*) from held h where h.lock_key = ('x' || encode(substr(sha256(convert_to('cloister schema ', 'UTF8') || uuid_send(c.id)), 1, 8), 'hex'))::bit(64)::bigint) > 0 then 3
+               when o.state = 'failed' then 1
+               else 2 end)::integer as condition
+  from platform.clinics c
+  join platform.schemas s on s.clinic_id = c.id and s.state = 'assigned'
+  left join platform.migration_outcomes o on o.clinic_id = c.id
+  left join platform.migrations m on m.clinic_id = c.id and m.version = s.version)
+select p.id, p.slug, p.name, p.version, p.version_before, p.error, p.finished_at, p.duration_ms, p.condition from place p
+where ($1::integer = 0 or p.condition = $1::integer)
+  and ($2::text = '' or strpos(lower(p.name || ' ' || p.slug), lower($2::text)) > 0)
+  and (p.condition, p.slug) > ($3::integer, $4::text)
+order by p.condition, p.slug
+limit $5::integer
+`
+
+type ListVersionsForConsoleParams struct {
+	Wanted         int32
+	Fragment       string
+	AfterCondition int32
+	After          string
+	AtMost         int32
+	Target         int64
+}
+
+type ListVersionsForConsoleRow struct {
+	ID            uuid.UUID
+	Slug          string
+	Name          string
+	Version       int64
+	VersionBefore int64
+	Error         string
+	FinishedAt    *time.Time
+	DurationMs    float64
+	Condition     int32
+}
+
+// Where each clinic's schema stands beside a program's version, those first that
+// somebody has to see to. A migration at work holds the schema's advisory lock.
+func (q *Queries) ListVersionsForConsole(ctx context.Context, arg ListVersionsForConsoleParams) ([]ListVersionsForConsoleRow, error) {
+	rows, err := q.db.Query(ctx, listVersionsForConsole,
+		arg.Wanted,
+		arg.Fragment,
+		arg.AfterCondition,
+		arg.After,
+		arg.AtMost,
+		arg.Target,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListVersionsForConsoleRow{}
+	for rows.Next() {
+		var i ListVersionsForConsoleRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Slug,
+			&i.Name,
+			&i.Version,
+			&i.VersionBefore,
+			&i.Error,
+			&i.FinishedAt,
+			&i.DurationMs,
+			&i.Condition,
 		); err != nil {
 			return nil, err
 		}

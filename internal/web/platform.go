@@ -17,6 +17,7 @@ func (s *Site) platformRoutes() []httpx.Route {
 	return []httpx.Route{
 		{Method: http.MethodGet, Path: "/platform", Gate: httpx.Operator, Handler: s.platformDoor},
 		{Method: http.MethodGet, Path: consolePath, Gate: httpx.Operator, Handler: s.console},
+		{Method: http.MethodGet, Path: versionsPath, Gate: httpx.Operator, Handler: s.versions},
 	}
 }
 
@@ -32,7 +33,7 @@ func (s *Site) console(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	l := s.words(r)
-	p := page.Clinics{Isolation: isolationPath, Query: want.Text, Status: want.Status, Shown: l.N("clinics.shown", len(got.Clinics)), All: consolePath, Filtered: want != platform.Query{},
+	p := page.Clinics{Isolation: isolationPath, Versions: versionsPath, Query: want.Text, Status: want.Status, Shown: l.N("clinics.shown", len(got.Clinics)), All: consolePath, Filtered: want != platform.Query{},
 		Shell: s.operatorShell(r, l.T("clinics.title"))}
 	for _, c := range got.Clinics {
 		row := page.ClinicRow{Slug: c.Slug, Name: c.Name, City: c.City, Plan: c.Plan, Status: ui.Status(c.Status), Reason: c.Reason,

@@ -99,7 +99,7 @@ const screens = {
     ["tests of the clinic", "/catalogue"], ["test refused", "/catalogue/new", send({ name: "" })],
   ],
   lab: [["patients, before a search", "/patients"], ["patients for the lab", "/patients?q=kulkarni"], ["files for the lab", "/patients?q=kulkarni", patient]],
-  operator: [["clinics", "/platform/clinics"], ["isolation", "/platform/isolation"]],
+  operator: [["clinics", "/platform/clinics"], ["isolation", "/platform/isolation"], ["versions", "/platform/versions"]],
   screen: [["display", ""]],
   hindi: [["queue in Hindi", "/queue"], ["patients in Hindi", "/patients"], ["visits in Hindi", "/visits"], ["appointments in Hindi", "/appointments"], ["follow-ups in Hindi", "/follow-ups"], ["book in Hindi", "/appointments/new"]],
 };

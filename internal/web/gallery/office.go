@@ -48,14 +48,35 @@ func admin() []sample {
 		{"clinics", func(l *locale.Loc) templ.Component {
 			s := shell(l, access.Platform, "R. Operator", "", l.T("clinics.title"))
 			s.Clinic, s.Search, s.Nav = ui.Clinic{Name: "Cloister", Home: "/platform"}, "", nil
-			return page.ClinicsPage(page.Clinics{Shell: s, Isolation: "/platform/isolation", Tabs: []ui.Tab{{Label: l.T("filter.all"), Count: 2, Href: "/platform/clinics", Current: true}}, Rows: []page.ClinicRow{
+			return page.ClinicsPage(page.Clinics{Shell: s, Isolation: "/platform/isolation", Versions: "/platform/versions", Tabs: []ui.Tab{{Label: l.T("filter.all"), Count: 2, Href: "/platform/clinics", Current: true}}, Rows: []page.ClinicRow{
 				{Slug: "northside", Name: "Northside Clinic", City: "Pune", Plan: "Professional", Status: ui.Active, Staff: "9", Patients: "400", Storage: "1.2 GB", LastActive: l.DateTime(now)},
 				{Slug: "eastside", Name: "Eastside Clinic", City: "Nagpur", Plan: "Trial", Status: ui.Suspended, Reason: "Payment", Staff: "3", Patients: "12"}}})
 		}},
 		{"clinics-none", func(l *locale.Loc) templ.Component {
 			s := shell(l, access.Platform, "R. Operator", "", l.T("clinics.title"))
 			s.Clinic, s.Search, s.Nav = ui.Clinic{Name: "Cloister", Home: "/platform"}, "", nil
-			return page.ClinicsPage(page.Clinics{Shell: s, Isolation: "/platform/isolation", Query: "nagpur", Status: "trial", Filtered: true, All: "/platform/clinics", Tabs: []ui.Tab{{Label: l.T("filter.all"), Href: "/platform/clinics"}}})
+			return page.ClinicsPage(page.Clinics{Shell: s, Isolation: "/platform/isolation", Versions: "/platform/versions", Query: "nagpur", Status: "trial", Filtered: true, All: "/platform/clinics", Tabs: []ui.Tab{{Label: l.T("filter.all"), Href: "/platform/clinics"}}})
+		}},
+		{"versions", func(l *locale.Loc) templ.Component {
+			s := shell(l, access.Platform, "R. Operator", "", l.T("versions.title"))
+			s.Clinic, s.Search, s.Nav = ui.Clinic{Name: "Cloister", Home: "/platform"}, "", nil
+			return page.VersionsPage(page.Versions{Shell: s, Back: ui.Button{Label: l.T("clinics.title"), Href: "/platform/clinics"}, Now: page.VersionsNow{
+				Here: "/platform/versions", All: "/platform/versions", Updated: l.T("versions.updated", "At", l.Time(now)), Shown: l.N("clinics.shown", 3), Next: "/platform/versions?after=current%3Anorthside",
+				Notice:  ui.Notice{Kind: "danger", Bold: l.N("versions.failures", 1), Text: l.T("versions.failures_text")},
+				Figures: []ui.Stat{{Value: "298", Label: l.T("versions.at", "Version", "11"), Context: l.T("versions.own")}, {Value: "2", Label: l.T("versions.at", "Version", "9")}},
+				Tabs:    []ui.Tab{{Label: l.T("filter.all"), Count: 300, Href: "/platform/versions", Current: true}, {Label: l.T("versions.failed"), Count: 1, Href: "/platform/versions?state=failed"}},
+				Rows: []page.VersionRow{
+					{Slug: "eastside", Name: "Eastside Clinic", Version: "9", State: ui.Flag{Kind: "urgent", Icon: "triangle-alert", Text: l.T("versions.failed")}, Shut: true, Finished: l.DateTime(now), Took: l.T("versions.ms", "N", "41"),
+						Error: "version 10: a table or the clinic was in use for too long (SQLSTATE 55P03)"},
+					{Slug: "westside", Name: "Westside Clinic", Version: "9", State: ui.Flag{Kind: "wait", Icon: "clock", Text: l.T("versions.behind")}, Shut: true},
+					{Slug: "northside", Name: "Northside Clinic", Version: "11", State: ui.Flag{Kind: "done", Icon: "check", Text: l.T("versions.current")}, Finished: l.DateTime(now), Took: l.T("versions.seconds", "N", "2")},
+				}}})
+		}},
+		{"versions-none", func(l *locale.Loc) templ.Component {
+			s := shell(l, access.Platform, "R. Operator", "", l.T("versions.title"))
+			s.Clinic, s.Search, s.Nav = ui.Clinic{Name: "Cloister", Home: "/platform"}, "", nil
+			return page.VersionsPage(page.Versions{Shell: s, Back: ui.Button{Label: l.T("clinics.title"), Href: "/platform/clinics"}, Query: "nagpur", State: "failed", Now: page.VersionsNow{Here: "/platform/versions?q=nagpur&state=failed", All: "/platform/versions", Filtered: true, Updated: l.T("versions.updated", "At", l.Time(now)),
+				Tabs: []ui.Tab{{Label: l.T("filter.all"), Href: "/platform/versions"}}}})
 		}},
 		{"isolation", func(l *locale.Loc) templ.Component {
 			s := shell(l, access.Platform, "R. Operator", "", l.T("isolation.title"))

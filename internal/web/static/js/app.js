@@ -201,9 +201,14 @@
     if (target) { if (on) target.setAttribute("aria-busy", "true"); else target.removeAttribute("aria-busy"); }
     if (!on) ctx?.sourceElement?.removeAttribute?.("aria-busy");
   };
-  const streams = (e) => e.detail?.ctx?.sourceElement?.hasAttribute?.("hx-sse:connect");
-  document.addEventListener("htmx:before:request", (e) => { if (!streams(e)) busy(e, true); });
-  document.addEventListener("htmx:finally:request", (e) => { if (!streams(e)) busy(e, false); });
+  const asksItself = (e) => e.detail?.ctx?.sourceElement?.matches?.("[hx-sse\\:connect], [data-passive]");
+  document.addEventListener("htmx:before:request", (e) => { if (!asksItself(e)) busy(e, true); });
+  document.addEventListener("htmx:finally:request", (e) => { if (!asksItself(e)) busy(e, false); });
+  // A part that asks for itself waits while nobody sees it, and while the reader is in it.
+  document.addEventListener("htmx:before:request", (e) => {
+    const part = e.detail?.ctx?.sourceElement;
+    if (part?.matches?.("[data-passive]") && (document.hidden || part.contains(document.activeElement))) e.preventDefault();
+  });
   document.addEventListener("htmx:after:settle", (e) => {
     const added = (e.detail?.newContent || []).filter((n) => n instanceof Element);
     for (const el of added) {
@@ -433,7 +438,7 @@
     if (!shell.dataset.span) shell.dataset.span = String(Date.parse(shell.dataset.deadline) - Date.now());
     ending = setTimeout(() => open($("#session-end")), Math.max(0, Number(shell.dataset.span) - 120000));
   };
-  document.addEventListener("htmx:after:request", armDeadline);
+  document.addEventListener("htmx:after:request", (e) => { if (!asksItself(e)) armDeadline(); });
   armDeadline();
 
   // The patient banner shrinks once the page is scrolled.
