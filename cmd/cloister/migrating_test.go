@@ -86,7 +86,8 @@ func TestClinicsAtOtherVersions(t *testing.T) {
 		t.Error("something was changed in a clinic that is not served")
 	}
 	for lang, word := range map[string]string{"hi": "अपडेट किया जा रहा", "mr": "अपडेट होत आहे"} {
-		if got := s.askIn(lang, "/clinic/alpha/login"); got.Code != http.StatusServiceUnavailable || !strings.Contains(got.Body.String(), word) {
+		if got := s.askIn(lang, "/clinic/alpha/login"); got.Code != http.StatusServiceUnavailable || !strings.Contains(got.Body.String(), word) ||
+			!strings.Contains(got.Body.String(), `name="back" value="/clinic/alpha/login"`) {
 			t.Errorf("%s: %d %.600s", lang, got.Code, got.Body)
 		}
 	}

@@ -89,6 +89,7 @@ func (f *Faces) Problem(w http.ResponseWriter, r *http.Request, p httpx.Problem)
 				v.Home = "/"
 			}
 			v.Retry = r.Method == http.MethodGet
+			v.Lang.Back = v.Home // who reads it in another language still waits for this page
 		}
 		// A display asks by itself: nobody is there to close a dialog, or to ask again.
 		if info := httpx.From(r.Context()); info.Route != nil && strings.Contains(info.Route.Path, "/display/") {
