@@ -80,6 +80,11 @@ union all
 select 'CLO-A412', 'pg_catalog', c.relname, 'its conditions may be asked before its own, so that it tells what its reader may not see', coalesce(c.reloptions::text, 'no options'), format('alter view pg_catalog.%I set (security_barrier = true);', c.relname)
 from pg_catalog.pg_class c where c.relnamespace = 'pg_catalog'::regnamespace and c.relname in ('pg_stats', 'pg_stats_ext', 'pg_stats_ext_exprs') and not coalesce(c.reloptions::text ~ 'security_barrier=(true|on|1|yes)', false)
 union all
+select 'CLO-A411', 'pg_catalog', 'function ' || p.oid::regprocedure::text, format('%s may call it', case when a.grantee = 0 then 'PUBLIC' else pg_get_userbyid(a.grantee)::text end), null,
+  format('revoke execute on function pg_catalog.%s from %s;', p.oid::regprocedure, case when a.grantee = 0 then 'public' else quote_ident(pg_get_userbyid(a.grantee)) end)
+from pg_catalog.pg_proc p, aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
+where p.pronamespace = 'pg_catalog'::regnamespace and p.proname in ('pg_cancel_backend', 'pg_terminate_backend') and (a.grantee = 0 or pg_get_userbyid(a.grantee) ~ '^cloister_')
+union all
 select 'CLO-A415', null, 'database ' || me.datname, 'every role that may make databases may copy it', 'is_template', format('alter database %I is_template false;', me.datname) from me where me.datistemplate
 union all
 select 'CLO-A608', null, 'database ' || me.datname, format('it belongs to %s, which may therefore set what it likes for all sessions', pg_get_userbyid(me.datdba)), null, null from me where pg_get_userbyid(me.datdba) ~ '^cloister_'

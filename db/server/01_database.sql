@@ -56,6 +56,8 @@ begin
       execute format('revoke execute on function %s from public', f.signature);
       execute format('grant execute on function %s to cloister_migrator, cloister_owner', f.signature);
     end loop;
+    -- A session may end others of its login, and all of the service's are of one.
+    revoke execute on function pg_catalog.pg_cancel_backend(integer), pg_catalog.pg_terminate_backend(integer, bigint) from public;
   exception when insufficient_privilege then
     raise warning 'this server does not let us revoke functions of pg_catalog: %', sqlerrm;
   end;

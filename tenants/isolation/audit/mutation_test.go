@@ -118,6 +118,7 @@ var batches = []batch{
 		{"set_config for everybody", "grant execute on function pg_catalog.set_config(text, text, boolean) to public", "A410", "pg_catalog", "function set_config(text,text,boolean)"},
 		{"advisory locks for the service", "grant execute on function pg_catalog.pg_advisory_lock(bigint) to cloister_app", "A411", "pg_catalog", "function pg_advisory_lock(bigint)"},
 		{"events for everybody", "grant execute on function pg_catalog.pg_notify(text, text) to public", "A411", "pg_catalog", "function pg_notify(text,text)"},
+		{"sessions may be ended by everybody", "grant execute on function pg_catalog.pg_terminate_backend(integer, bigint) to public", "A411", "pg_catalog", "function pg_terminate_backend(integer,bigint)"},
 		{"large objects for everybody", "grant execute on function pg_catalog.lo_get(oid) to public", "A411", "pg_catalog", "function lo_get(oid)"},
 		{"the server's files for a role", "grant execute on function pg_catalog.pg_read_file(text) to cloister_jobs", "A412", "pg_catalog", "function pg_read_file(text)"},
 		{"the planner's statistics for everybody", "grant select on pg_catalog.pg_statistic to public", "A412", "pg_catalog", "pg_statistic"},

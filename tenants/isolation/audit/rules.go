@@ -113,7 +113,7 @@ var rules = []rule{
 		"revoke USAGE"},
 	{"CLO-A410", isolation.Medium, "set_config may be called", "Inside a statement it changes the scope between two rows. The signature still holds; this is the lock before it.",
 		"revoke EXECUTE"},
-	{"CLO-A411", isolation.Medium, "Functions of large objects, locks, events or XML may be called", "Large objects know no clinic, an advisory lock stops everybody's migration, a forged event empties others' caches, and XML functions run hidden queries.",
+	{"CLO-A411", isolation.Medium, "Functions of large objects, locks, events, sessions or XML may be called", "Large objects know no clinic, an advisory lock stops everybody's migration, a forged event empties others' caches, one session of the service's login ends another's, and XML functions run hidden queries.",
 		"revoke EXECUTE"},
 	{"CLO-A412", isolation.High, "The catalogs are open to more than the installation left them", "pg_statistic holds values of rows, pg_authid the passwords' verifiers, and the administrators' functions read files.",
 		"revoke it"},

@@ -1,6 +1,7 @@
 package prove
 
 import (
+	"bytes"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -34,6 +35,7 @@ type attempt struct {
 	miss   []string // byEqual: the attack with a value that nobody has
 	hide   []string // byEqual: what hit and miss differ in by themselves
 	marks  []string // besides the mark: what else must not be seen
+	lines  []string // literals of the one line that the attack, a COPY FROM, brings
 	left   []string // through the pool: what the victim's transaction leaves
 	judge  judge
 	commit bool // end with COMMIT; what was changed is then looked for as the owner
@@ -107,6 +109,25 @@ func (s *session) run(ctx context.Context, statements []string, apart bool) ([]r
 		all = append(all, rs...)
 	}
 	return all, nil
+}
+
+// bring runs a COPY FROM, whose line the server itself spells.
+func (s *session) bring(ctx context.Context, a attempt) ([]result, error) {
+	s.notices.Reset()
+	var line bytes.Buffer
+	if _, err := s.pg.CopyTo(ctx, &line, "copy (select "+strings.Join(a.lines, ", ")+") to stdout"); err != nil {
+		return nil, err
+	}
+	all, err := s.send(ctx, strings.Join(a.setup, ";\n"))
+	if err != nil || len(all) < len(a.setup) || all[len(all)-1].err != nil {
+		return all, err
+	}
+	var r result
+	tag, err := s.pg.CopyFrom(ctx, &line, a.attack[0])
+	if r.tag, r.n = tag.String(), tag.RowsAffected(); err != nil && !errors.As(err, &r.err) {
+		return all, err
+	}
+	return append(all, r), nil
 }
 
 func (s *session) send(ctx context.Context, sql string) ([]result, error) {
@@ -241,7 +262,13 @@ func (s *session) whole(ctx context.Context, a attempt, attack []string) ([]resu
 // once runs setup and attack in the given way and gives the results of the attack.
 func (s *session) once(ctx context.Context, a attempt, attack []string) ([]result, string, error) {
 	s.cut = nil
-	all, err := s.run(ctx, append(append([]string{}, a.setup...), attack...), a.alone)
+	var all []result
+	var err error
+	if a.lines != nil {
+		all, err = s.bring(ctx, a)
+	} else {
+		all, err = s.run(ctx, append(append([]string{}, a.setup...), attack...), a.alone)
+	}
 	notices := s.notices.String()
 	if err != nil {
 		return nil, "", err

@@ -203,7 +203,7 @@ func (b *breaker) session(ctx context.Context) error {
 		"grant usage on language plpgsql, sql to public",
 		`do $do$ declare f record; begin
 			for f in select p.oid::regprocedure as s from pg_proc p where p.pronamespace = 'pg_catalog'::regnamespace
-				and (p.proname ~ '^(lo_|pg_(try_)?advisory_|(query|cursor|table|schema|database)_to_xml)' or p.proname in ('set_config', 'pg_notify', 'lowrite', 'loread'))
+				and (p.proname ~ '^(lo_|pg_(try_)?advisory_|(query|cursor|table|schema|database)_to_xml)' or p.proname in ('set_config', 'pg_notify', 'lowrite', 'loread', 'pg_cancel_backend', 'pg_terminate_backend'))
 			loop execute format('grant execute on function %s to public', f.s); end loop;
 		end $do$`)
 }

@@ -63,6 +63,7 @@ var mutations = []mutation{
 	{"large objects for everybody", "grant execute on function pg_catalog.lo_create(oid) to public", "revoke execute on function pg_catalog.lo_create(oid) from public", "CLO-P014"},
 	{"advisory locks for everybody", "grant execute on function pg_catalog.pg_advisory_xact_lock(bigint) to public", "revoke execute on function pg_catalog.pg_advisory_xact_lock(bigint) from public", "CLO-P014"},
 	{"events by function for everybody", "grant execute on function pg_catalog.pg_notify(text, text) to public", "revoke execute on function pg_catalog.pg_notify(text, text) from public", "CLO-P014"},
+	{"sessions may be ended by everybody", "grant execute on function pg_catalog.pg_cancel_backend(integer) to public", "revoke execute on function pg_catalog.pg_cancel_backend(integer) from public", "CLO-P014"},
 	{"a table that belongs to a staff role", "grant create on schema $b to cloister_clinic_admin; alter table $b.addenda owner to cloister_clinic_admin",
 		"alter table $b.addenda owner to cloister_owner; revoke create on schema $b from cloister_clinic_admin", "CLO-P013"},
 	{"a sequence for everybody in a clinic's schema", "create sequence $b.addenda_id_seq; grant all on sequence $b.addenda_id_seq to public", "drop sequence $b.addenda_id_seq", "CLO-P017"},

@@ -280,6 +280,14 @@ func limits() probe {
 			}
 			return out
 		}})
+	add("forged events", "NOTIFY as a statement asks for no right: who can begin one may tell the service's processes to forget what they cached, and they read it again.", "notify cloister_proof, 'x'")
+	p.routes[len(p.routes)-1].each = func(w *world, a, v *clinic) []attempt {
+		return []attempt{{role: w.roles[0], object: "forged events", victim: v, setup: w.begin(a, w.roles[0]), attack: one("notify cloister_proof, 'x'"), judge: byRefusal}}
+	}
+	p.routes = append(p.routes, route{name: "the service's other sessions", limit: "pg_stat_activity shows a session the statements of others of the same login: which clinic is at work and with what, and no value, since the service's statements have none in their text.",
+		each: func(w *world, _, v *clinic) []attempt {
+			return []attempt{{role: login, object: "the service's other sessions", victim: v, setup: one("begin"), attack: one(fmt.Sprintf("select 'seen' from pg_stat_activity where pid = %d and query like 'select%%'", w.mate.pg.PID()))}}
+		}})
 	add("events", "LISTEN asks for no right: events name clinic, topic and record by id, and nothing else.", "select 'seen' where has_schema_privilege('pg_catalog', 'usage')")
 	p.routes[len(p.routes)-1].each = func(w *world, a, v *clinic) []attempt {
 		return []attempt{{role: w.roles[0], object: "events", victim: v, setup: w.begin(a, w.roles[0]), attack: one("listen cloister"), judge: byRefusal}}

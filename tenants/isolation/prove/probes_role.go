@@ -275,6 +275,10 @@ func common() probe {
 			return out
 		}})
 	}
+	p.routes = append(p.routes, route{name: "another session of the service is stopped", down: []wall{wallSession}, each: func(w *world, _, v *clinic) []attempt {
+		return []attempt{{role: login, object: "pg_cancel_backend", victim: v, setup: one("begin"), attack: one(fmt.Sprintf("select pg_cancel_backend(%d)", w.mate.pg.PID())), judge: byRefusal},
+			{role: login, object: "pg_terminate_backend", victim: v, setup: one("begin"), attack: one("select pg_terminate_backend(0)"), judge: byRefusal}}
+	}})
 	another("another session's statement", "select query from pg_stat_activity where pid = %d", byMark)
 	another("another session is stopped", "select pg_cancel_backend(%d)", byRefusal)
 	return p

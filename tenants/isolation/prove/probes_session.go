@@ -40,7 +40,7 @@ func sessions() probe {
 	}, func(t *table, row, s string) []string {
 		return []string{"set local search_path = " + ident(s), "execute p"}
 	})
-	after("explain of a prepared statement", func(t *table, row, s string) []string {
+	after("prepared aggregate", func(t *table, row, s string) []string {
 		return []string{"prepare p as select count(*) from (" + named(t, row, s) + ") x having count(*) > 0", "execute p"}
 	}, func(*table, string, string) []string { return one("execute p") })
 	p.routes = append(p.routes,
@@ -199,6 +199,9 @@ func settings() probe {
 		return one("with x as materialized (select " + clinicIs(s) + ") select " + strings.Replace(from, " from ", " from x, ", 1))
 	})
 	add("set_config in WHERE", both, func(_ *world, s scope, from string) []string {
+		return one("select " + from + " where (select " + clinicIs(s) + ") is not null")
+	})
+	add("set_config in a statement before", both, func(_ *world, s scope, from string) []string {
 		return []string{"select " + clinicIs(s), "select " + from}
 	})
 	add("set local", signature, func(_ *world, s scope, from string) []string {

@@ -336,6 +336,13 @@ func (w *world) open(ctx context.Context, migrator string) error {
 		}
 	}
 	w.pid = w.owner[1].PgConn().PID()
+	var err error
+	if w.mate, err = dial(ctx, w.app, w.copy); err != nil {
+		return err
+	}
+	if _, err := w.mate.send(ctx, "select 1"); err != nil {
+		return err
+	}
 	if err := w.owner[1].QueryRow(ctx, "select current_setting('server_version_num')::int").Scan(&w.version); err != nil {
 		return err
 	}
@@ -367,6 +374,6 @@ func (w *world) open(ctx context.Context, migrator string) error {
 			}
 		}
 	}
-	_, err := w.owner[1].Exec(ctx, w.marked())
+	_, err = w.owner[1].Exec(ctx, w.marked())
 	return err
 }

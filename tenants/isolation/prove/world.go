@@ -91,6 +91,7 @@ type world struct {
 	pid      uint32      // of the owner's session in the victim's clinic
 	app      string      // connection string of the service's login
 	pool     *tenants.DB // the service's own way; nil in a copy, where its look at connections is the wall that is down
+	mate     *session    // another one of the service's login
 	mu       sync.Mutex
 	idle     []*session // between two routes
 }
@@ -294,8 +295,10 @@ func (w *world) enter(ctx context.Context, dsn string, i int) error {
 }
 
 func (w *world) close(ctx context.Context) {
-	for _, s := range w.idle {
-		s.close(ctx)
+	for _, s := range append(w.idle, w.mate) {
+		if s != nil {
+			s.close(ctx)
+		}
 	}
 	for _, c := range w.owner {
 		if c != nil {
