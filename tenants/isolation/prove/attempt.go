@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -67,6 +68,7 @@ type session struct {
 	dsn     string
 	pg      *pgconn.PgConn
 	notices strings.Builder
+	line    string          // the last that a COPY FROM brought
 	cut     *pgconn.PgError // why the last attempt ended before its time; nil if it didn't
 }
 
@@ -118,6 +120,7 @@ func (s *session) bring(ctx context.Context, a attempt) ([]result, error) {
 	if _, err := s.pg.CopyTo(ctx, &line, "copy (select "+strings.Join(a.lines, ", ")+") to stdout"); err != nil {
 		return nil, err
 	}
+	s.line = line.String()
 	all, err := s.send(ctx, strings.Join(a.setup, ";\n"))
 	if err != nil || len(all) < len(a.setup) || all[len(all)-1].err != nil {
 		return all, err
@@ -166,6 +169,7 @@ func (s *session) send(ctx context.Context, sql string) ([]result, error) {
 type seen struct {
 	attempt
 	what string
+	line string // that a COPY FROM brought
 }
 
 // try runs an attempt and judges it; nil is no leak. The session is clean after.
@@ -192,7 +196,11 @@ func (s *session) try(ctx context.Context, a attempt, mark bool) (*seen, error) 
 	if what == "" || err != nil {
 		return nil, err
 	}
-	return &seen{attempt: a, what: what}, nil
+	saw := &seen{attempt: a, what: what}
+	if a.lines != nil {
+		saw.line = s.line
+	}
+	return saw, nil
 }
 
 // sure is how often a comparison must come out the same before it is told: an
@@ -310,8 +318,11 @@ func (s *session) once(ctx context.Context, a attempt, attack []string) ([]resul
 // rowsOf tells of rows that were given or changed.
 func rowsOf(rs []result) string {
 	for _, r := range rs {
-		if len(r.rows) > 0 {
-			return fmt.Sprintf("%d rows: %s", len(r.rows), short(r.text()))
+		if n := len(r.rows); n > 0 {
+			if slices.EqualFunc(r.rows[1:], r.rows[:n-1], slices.Equal[[]string]) {
+				return fmt.Sprintf("%d rows of %s", n, short(strings.Join(r.rows[0], "|")))
+			}
+			return fmt.Sprintf("%d rows: %s", n, short(r.text()))
 		}
 		if r.n > 0 && r.err == nil {
 			return r.tag

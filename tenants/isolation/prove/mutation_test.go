@@ -9,8 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/cloister-health/cloister/internal/keys"
 	"github.com/cloister-health/cloister/internal/testkit"
 	"github.com/cloister-health/cloister/tenants/isolation"
@@ -72,7 +70,7 @@ var mutations = []mutation{
 }
 
 // kit is a world under attack in a test's database.
-func kit(t *testing.T) (*world, *pgx.Conn) {
+func kit(t *testing.T) (*world, *testkit.DB) {
 	t.Helper()
 	db := testkit.New(t)
 	k, err := keys.Parse(base64.StdEncoding.EncodeToString(testkit.MasterKey))
@@ -97,7 +95,7 @@ func kit(t *testing.T) (*world, *pgx.Conn) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { w.close(context.Background()) })
-	return w, testkit.Conn(t, db.Admin)
+	return w, db
 }
 
 // Every mutation is told by each of the probes that are named for it, with a
@@ -105,7 +103,9 @@ func kit(t *testing.T) (*world, *pgx.Conn) {
 // copy for every one would take minutes.
 func TestAttacksFindEveryMutation(t *testing.T) {
 	t.Parallel()
-	w, admin := kit(t)
+	w, db := kit(t)
+	admin := testkit.Conn(t, db.Admin)
+	p := &prompt{t: t, victim: w.clinics[1], logins: map[string]string{login: db.App, "cloister_migrator": db.Migrator}, sessions: map[string]*session{}}
 	b := &breaker{w: w, admin: admin}
 	var whole string
 	if err := admin.QueryRow(t.Context(), "select pg_get_functiondef('platform.current_clinic'::regproc)").Scan(&whole); err != nil {
@@ -123,13 +123,25 @@ func TestAttacksFindEveryMutation(t *testing.T) {
 			if err := w.reload(t.Context()); err != nil {
 				t.Fatal(err)
 			}
+			scripts := map[string]string{}
 			for _, id := range strings.Fields(m.probes) {
-				if all := found(t, w, id); all.Verdict() != isolation.Found || all.Findings[0].Reproduce == "" {
+				all := found(t, w, id)
+				if all.Verdict() != isolation.Found {
 					t.Errorf("%s does not tell of it", id)
+					continue
+				}
+				scripts[id] = all.Findings[0].Reproduce
+				if got := p.leak(scripts[id]); got == "" {
+					t.Errorf("the script of %s shows nothing:\n%s", id, scripts[id])
 				}
 			}
 			if err := b.exec(t.Context(), fill.Replace(m.undo)); err != nil {
 				t.Fatal(err)
+			}
+			for id, script := range scripts {
+				if got := p.leak(script); got != "" {
+					t.Errorf("with the wall up again the script of %s shows %s:\n%s", id, got, script)
+				}
 			}
 		})
 	}

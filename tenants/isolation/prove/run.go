@@ -68,7 +68,7 @@ func (w *world) attack(ctx context.Context, ps []probe, told func(string)) (tall
 			for i, c := range w.clinics {
 				for _, t := range w.tables {
 					if before[i][t.name] != after[i][t.name] {
-						all.changed = append(all.changed, leak{p.rule.ID, r, seen{attempt{object: t.name, victim: c, route: r.name}, "its rows are others than before"}})
+						all.changed = append(all.changed, leak{p.rule.ID, r, seen{attempt: attempt{object: t.name, victim: c, route: r.name}, what: "its rows are others than before"}})
 					}
 				}
 			}
