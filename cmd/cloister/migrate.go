@@ -38,7 +38,7 @@ func newMigrateUp(env []string) *cobra.Command {
 			if _, err := c.adminURL(); err != nil {
 				return err
 			}
-			m, _, err := newMigrator(c)
+			m, _, err := newMigrator(c, func(mc *migrate.Config) { mc.Times.Lock, mc.Retries = o.LockTimeout, o.Retries })
 			if err != nil {
 				return err
 			}
@@ -59,7 +59,7 @@ func newMigrateUp(env []string) *cobra.Command {
 	f.StringSliceVar(&o.CanaryClinics, "canary-clinics", nil, "go in waves: first the spares and these clinics, by slug")
 	f.IntVar(&o.MaxFailures, "max-failures", 0, "begin no clinic after so many failed (default: never stop; in waves 1)")
 	f.DurationVar(&o.LockTimeout, "lock-timeout", 3*time.Second, "how long to wait for a table that is in use; requests wait behind it")
-	f.IntVar(&o.Retries, "retries", 5, "further tries of a clinic whose tables were in use, each after a longer pause")
+	f.IntVar(&o.Retries, "retries", 5, "further tries of a clinic, or of the shared schema, whose tables were in use, each after a longer pause")
 	f.BoolVar(&noAudit, "no-audit", false, "in waves: leave out the isolation audit before the first and after each, where cloister_auditor can't sign in")
 	f.BoolVar(&asJSON, "json", false, "write the result as JSON")
 	return cmd

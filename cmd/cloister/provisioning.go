@@ -18,7 +18,7 @@ import (
 
 // newMigrator builds the migrator; the administrator's connection is taken along
 // when there is one, and only `migrate up` needs it.
-func newMigrator(c config) (*migrate.Migrator, *keys.Master, error) {
+func newMigrator(c config, edit ...func(*migrate.Config)) (*migrate.Migrator, *keys.Master, error) {
 	m, err := c.master()
 	if err != nil {
 		return nil, nil, err
@@ -31,7 +31,11 @@ func newMigrator(c config) (*migrate.Migrator, *keys.Master, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	mig, err := migrate.New(migrate.Config{Admin: string(c.DatabaseURL), Migrator: dsn, App: app, Keys: m, Passwords: c.passwords(m)})
+	conf := migrate.Config{Admin: string(c.DatabaseURL), Migrator: dsn, App: app, Keys: m, Passwords: c.passwords(m)}
+	for _, e := range edit {
+		e(&conf)
+	}
+	mig, err := migrate.New(conf)
 	return mig, m, err
 }
 

@@ -137,7 +137,6 @@ func (m *Migrator) shared(ctx context.Context, p *Prepared) error {
 	if err != nil {
 		return err
 	}
-	c.RuntimeParams["lock_timeout"] = millis(m.conf.Times.Turn)
 	pool := stdlib.OpenDB(*c)
 	defer pool.Close()
 	if _, err := pool.ExecContext(ctx, "create schema if not exists platform"); err != nil {
@@ -147,19 +146,39 @@ func (m *Migrator) shared(ctx context.Context, p *Prepared) error {
 	if err != nil {
 		return err
 	}
-	provider, err := m.sharedProvider(pool, store, goose.WithSessionLocker(platformLock{}))
+	provider, err := m.sharedProvider(pool, store, goose.WithSessionLocker(platformLock{m.conf.Times}))
 	if err != nil {
 		return err
 	}
-	applied, err := provider.Up(ctx)
-	if err != nil {
-		return fmt.Errorf("the shared schema: %w", err)
-	}
-	for _, a := range applied {
-		p.Applied = append(p.Applied, a.Source.Version)
+	if err := m.upShared(ctx, provider, p); err != nil {
+		return err
 	}
 	p.Version, err = provider.GetDBVersion(ctx)
 	return err
+}
+
+// upShared lets everybody pass between tries, as worker.persist does for a clinic:
+// behind a migration that waits for a table of the shared schema all clinics wait.
+func (m *Migrator) upShared(ctx context.Context, provider *goose.Provider, p *Prepared) error {
+	for try := 0; ; try++ {
+		applied, err := provider.Up(ctx)
+		var part *goose.PartialError
+		if errors.As(err, &part) {
+			applied = part.Applied
+		}
+		for _, a := range applied {
+			p.Applied = append(p.Applied, a.Source.Version)
+		}
+		switch {
+		case err == nil:
+			return nil
+		case isInUse(err) && !errors.Is(err, errTurn) && try < m.conf.Retries && rest(ctx, m.conf.Times.Backoff<<min(try, 6)):
+			continue
+		case isInUse(err):
+			return fmt.Errorf("the shared schema: %s. Nothing else was begun; look for long transactions in pg_stat_activity and run it again: %w", reasonOf(err), err)
+		}
+		return fmt.Errorf("the shared schema: %w", err)
+	}
 }
 
 // sharedProvider runs the shared schema's migrations.

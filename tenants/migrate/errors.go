@@ -69,6 +69,8 @@ const (
 	lockNotAvailable  = "55P03"
 	deadlockDetected  = "40P01"
 	insufficientRight = "42501"
+	idleInTransaction = "25P03"
+	internalError     = "XX000"
 )
 
 func sqlState(err error) string {

@@ -37,6 +37,7 @@ type Config struct {
 	Tenant    fs.FS             // the clinics' migrations; nil for the program's own
 	Platform  fs.FS             // the shared schema's; nil for the program's own
 	Times     Times             // zero for the defaults
+	Retries   int               // further tries of the shared schema while its tables are in use, 5; below 0: none
 	Tracer    pgx.QueryTracer   // sees every statement; nil for none
 }
 
@@ -45,6 +46,7 @@ type Times struct {
 	Lock      time.Duration // for a table's lock, 3 s; a request waits behind a waiting migration
 	Turn      time.Duration // for another run on the same clinic, 1 min
 	Statement time.Duration // for one statement, 10 min
+	Idle      time.Duration // between two statements of a transaction, 1 min
 	Backoff   time.Duration // before a clinic's second try, 200 ms; it doubles
 	Away      time.Duration // for a database that went away, 30 s
 }
@@ -68,9 +70,13 @@ func New(c Config) (*Migrator, error) {
 	if c.Platform == nil {
 		c.Platform = db.Platform()
 	}
+	if c.Retries == 0 {
+		c.Retries = defaultRetries
+	}
 	def(&c.Times.Lock, 3*time.Second)
 	def(&c.Times.Turn, time.Minute)
 	def(&c.Times.Statement, 10*time.Minute)
+	def(&c.Times.Idle, time.Minute)
 	def(&c.Times.Backoff, 200*time.Millisecond)
 	def(&c.Times.Away, 30*time.Second)
 	m := &Migrator{conf: c}
@@ -159,6 +165,9 @@ func (m *Migrator) ownerConfig() (*pgx.ConnConfig, error) {
 	c.RuntimeParams["application_name"] = "cloister migrate"
 	c.RuntimeParams["statement_timeout"] = millis(m.conf.Times.Statement)
 	c.RuntimeParams["lock_timeout"] = millis(m.conf.Times.Lock)
+	// A runner that stands still inside a transaction, with its machine or its
+	// network, keeps nobody out for longer.
+	c.RuntimeParams["idle_in_transaction_session_timeout"] = millis(m.conf.Times.Idle)
 	c.Tracer = m.conf.Tracer
 	c.OnNotice = func(*pgconn.PgConn, *pgconn.Notice) {}
 	return c, nil

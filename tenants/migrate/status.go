@@ -33,11 +33,13 @@ type State struct {
 	Finished  *time.Time `json:"finished_at,omitempty"` // the last run
 }
 
-// Behind tells whether the schema needs a run.
-func (s State) Behind() bool { return s.Version < s.Target }
+// Behind tells whether the schema needs a run: a version below its last one may
+// be missing, too.
+func (s State) Behind() bool { return s.Condition != Ahead && s.Condition != Current }
 
 const states = `select s.clinic_id, s.schema_name, coalesce(c.slug, ''), s.version, s.state, coalesce(o.state, '') = 'failed',
-  coalesce(o.error, ''), o.finished_at, coalesce(m.duration_ms, 0)
+  coalesce(o.error, ''), o.finished_at, coalesce(m.duration_ms, 0),
+  (select count(*) from platform.migrations a where a.clinic_id = s.clinic_id and a.version = any ($1)) < cardinality($1::bigint[])
 from platform.schemas s
 left join platform.clinics c on c.id = s.clinic_id
 left join platform.migration_outcomes o on o.clinic_id = s.clinic_id
@@ -65,23 +67,23 @@ func (m *Migrator) Status(ctx context.Context) ([]State, error) {
 	if _, err := pgx.ForEachRow(rows, []any{&key}, func() error { held[key] = true; return nil }); err != nil {
 		return nil, err
 	}
-	if rows, err = conn.Query(ctx, states); err != nil {
+	if rows, err = conn.Query(ctx, states, m.versions); err != nil {
 		return nil, err
 	}
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (State, error) {
 		s := State{Target: m.target}
-		var failed bool
-		err := row.Scan(&s.Clinic, &s.Name, &s.Slug, &s.Version, &s.Kind, &failed, &s.Error, &s.Finished, &s.Duration)
-		s.Condition = s.condition(failed, held[LockKey(s.Clinic)])
+		var failed, lacks bool
+		err := row.Scan(&s.Clinic, &s.Name, &s.Slug, &s.Version, &s.Kind, &failed, &s.Error, &s.Finished, &s.Duration, &lacks)
+		s.Condition = s.condition(lacks, failed, held[LockKey(s.Clinic)])
 		return s, err
 	})
 }
 
-func (s State) condition(failed, held bool) Condition {
+func (s State) condition(lacks, failed, held bool) Condition {
 	switch {
-	case s.Version > s.Target:
+	case !lacks && s.Version > s.Target:
 		return Ahead
-	case s.Version == s.Target:
+	case !lacks:
 		return Current
 	case held:
 		return Running

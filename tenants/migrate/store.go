@@ -162,14 +162,30 @@ func (s platformStore) CreateVersionTable(ctx context.Context, c database.DBTxCo
 	return nil
 }
 
-// platformLock lets one run at a time migrate the shared schema.
-type platformLock struct{}
+// platformLock lets one run at a time migrate the shared schema. It waits for its
+// turn longer than a migration may wait for a table: every clinic's requests wait
+// behind that one.
+type platformLock struct{ times Times }
 
 const platformLockKey = 4711003
 
-func (platformLock) SessionLock(ctx context.Context, c *sql.Conn) error {
-	_, err := c.ExecContext(ctx, "select pg_advisory_lock($1)", platformLockKey)
-	return err
+// errTurn says that another run is at the shared schema.
+var errTurn = errors.New("another run is migrating the shared schema")
+
+func (p platformLock) SessionLock(ctx context.Context, c *sql.Conn) error {
+	for _, step := range []struct {
+		sql string
+		arg any
+	}{
+		{"select set_config('lock_timeout', $1, false)", millis(p.times.Turn)},
+		{"select pg_advisory_lock($1)", platformLockKey},
+		{"select set_config('lock_timeout', $1, false)", millis(p.times.Lock)},
+	} {
+		if _, err := c.ExecContext(ctx, step.sql, step.arg); err != nil {
+			return fmt.Errorf("%w: %w", errTurn, err)
+		}
+	}
+	return nil
 }
 
 func (platformLock) SessionUnlock(ctx context.Context, c *sql.Conn) error {

@@ -163,8 +163,10 @@ func (m *Migrator) known(ctx context.Context, slugs []string) error {
 	return nil
 }
 
+// recordFailed leaves a clinic alone that another run has brought to its end meanwhile.
 const recordFailed = `insert into platform.migration_outcomes (clinic_id, state, version, error)
 select s.clinic_id, 'failed', s.version, $2 from platform.schemas s where s.clinic_id = $1
+  and (select count(*) from platform.migrations a where a.clinic_id = s.clinic_id and a.version = any ($3)) < cardinality($3::bigint[])
 on conflict (clinic_id) do update set state = 'failed', version = excluded.version, error = excluded.error, finished_at = clock_timestamp()`
 
 func (m *Migrator) recordFailures(ctx context.Context, failed []Failure) error {
@@ -178,7 +180,7 @@ func (m *Migrator) recordFailures(ctx context.Context, failed []Failure) error {
 	defer conn.Close(ctx)
 	b := &pgx.Batch{}
 	for _, f := range failed {
-		b.Queue(recordFailed, f.Clinic, f.Reason)
+		b.Queue(recordFailed, f.Clinic, f.Reason, m.versions)
 	}
 	return conn.SendBatch(ctx, b).Close()
 }

@@ -60,7 +60,7 @@ func (r *run) all(ctx context.Context) error {
 			return nil
 		}
 		if r.o.Waves() && r.o.Before != nil && r.Pending == 0 {
-			if err := r.o.Before(ctx); err != nil {
+			if err := r.m.patiently(ctx, func() error { return r.o.Before(ctx) }); err != nil {
 				return err
 			}
 		}
@@ -156,7 +156,8 @@ func (r *run) wave(ctx context.Context, all []waiting) error {
 	wave := Wave{Schemas: len(all), Migrated: r.Migrated - before, Failed: len(r.Failures) - failures, Took: time.Since(begun)}
 	begun = time.Now()
 	if ctx.Err() == nil && r.lost == nil {
-		if err := r.check(ctx, done); err != nil && ctx.Err() == nil {
+		check := func() error { return r.check(ctx, done) }
+		if err := r.m.patiently(ctx, check); err != nil && ctx.Err() == nil {
 			r.Halted = err.Error()
 		}
 	}

@@ -55,7 +55,7 @@ func (w *worker) persist(ctx context.Context, s *Schema, step func(*goose.Provid
 		if err == nil || ctx.Err() != nil {
 			return err
 		}
-		switch code := sqlState(err); {
+		switch {
 		case isLost(err):
 			if away.IsZero() {
 				away = time.Now()
@@ -64,7 +64,7 @@ func (w *worker) persist(ctx context.Context, s *Schema, step func(*goose.Provid
 				return err
 			}
 			try-- // it is not the clinic that fails
-		case code == lockNotAvailable || code == deadlockDetected:
+		case isInUse(err):
 			if try >= w.retries {
 				return err
 			}
@@ -82,6 +82,18 @@ func (w *worker) persist(ctx context.Context, s *Schema, step func(*goose.Provid
 			return err
 		}
 	}
+}
+
+// isInUse tells what a further try may mend: a lock that somebody holds, a deadlock
+// that we lost, and a row of a catalog that another migration has just changed.
+func isInUse(err error) bool {
+	switch code := sqlState(err); code {
+	case lockNotAvailable, deadlockDetected:
+		return true
+	case internalError:
+		return strings.Contains(err.Error(), "tuple concurrently")
+	}
+	return false
 }
 
 // moved looks whether a schema that failed is under another name now, as a spare
@@ -134,7 +146,7 @@ func isLost(err error) bool {
 	if code := sqlState(err); errors.As(err, &connect) {
 		return !strings.HasPrefix(code, "28") && code != "3D000" // it says that we may never come in
 	} else if code != "" {
-		return strings.HasPrefix(code, "57P0") || strings.HasPrefix(code, "08") || code == "53300"
+		return strings.HasPrefix(code, "57P0") || strings.HasPrefix(code, "08") || code == "53300" || code == idleInTransaction
 	}
 	var network net.Error
 	return errors.As(err, &network) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, net.ErrClosed) ||
