@@ -164,14 +164,9 @@ func (n *names) ask(ctx context.Context, slug string) (*Clinic, Outcome, error) 
 	return nil, Unknown, nil
 }
 
-// Version is the newest version of a clinic's schema that this program knows; 0
+// Versions are those of a clinic's schema that this program knows, ascending; none
 // where any is served.
-func (db *DB) Version() int64 {
-	if n := len(db.conf.Versions); n > 0 {
-		return db.conf.Versions[n-1]
-	}
-	return 0
-}
+func (db *DB) Versions() []int64 { return db.conf.Versions }
 
 // Serves reports whether this program works on a schema of a version: its own,
 // the one before it and the one after it, since changes are made in steps that

@@ -24,14 +24,17 @@ func TestConsoleShowsTheVersions(t *testing.T) {
 		t.Errorf("a clinic's admin gets %d", w.Code)
 	}
 
-	// A hundred clinics more: some failed, one far behind, one ahead by one, one at work.
+	// A hundred clinics more: some failed, one far behind, one that lacks a version below its last, one ahead by one, one at work.
 	s.raw(t, "set session_replication_role = replica; insert into platform.clinics (id, slug, name, city, status, plan) "+
 		"select ('019f0000-0000-7000-8000-' || lpad(n::text, 12, '0'))::uuid, 'made-' || lpad(n::text, 3, '0'), 'Made ' || n, 'Thane', 'active', plan from generate_series(1, 100) n, platform.clinics where slug = 'alpha'; "+
 		"insert into platform.schemas (clinic_id, schema_name, state, version) select c.id, 'clinic_' || replace(c.slug, '-', '_'), 'assigned', a.version from platform.clinics c, platform.schemas a "+
 		"where c.slug ^@ 'made-' and a.schema_name = 'clinic_alpha'; "+
 		"update platform.schemas set version = version - 1 where schema_name in ('clinic_made_010', 'clinic_made_020', 'clinic_made_040'); update platform.schemas set version = 2 where schema_name = 'clinic_made_030'; "+
 		"update platform.schemas set version = version + 1 where schema_name = 'clinic_made_050'; "+
-		"insert into platform.migrations (clinic_id, version, duration_ms) select clinic_id, version, 41 from platform.schemas where schema_name ^@ 'clinic_made_'; "+
+		"insert into platform.migrations (clinic_id, version, duration_ms) select s.clinic_id, v.version, 41 from platform.schemas s, platform.migrations v, platform.schemas a "+
+		"where s.schema_name ^@ 'clinic_made_' and a.schema_name = 'clinic_alpha' and v.clinic_id = a.clinic_id and v.version <= s.version; "+
+		"insert into platform.migrations (clinic_id, version) select clinic_id, version from platform.schemas where schema_name = 'clinic_made_050'; "+
+		"delete from platform.migrations m using platform.schemas s where s.clinic_id = m.clinic_id and s.schema_name = 'clinic_made_035' and m.version = 4; "+
 		"insert into platform.migration_outcomes (clinic_id, state, version, error, finished_at) select clinic_id, 'failed', version, 'version 99: <it> broke', '2026-03-02 08:30+00' from platform.schemas where schema_name in ('clinic_made_010', 'clinic_made_020')")
 	holder := testkit.Conn(t, s.db.Admin)
 	made := ask1[[16]byte](t, s, "select clinic_id from platform.schemas where schema_name = 'clinic_made_040'")
@@ -45,12 +48,12 @@ func TestConsoleShowsTheVersions(t *testing.T) {
 	for _, r := range rows {
 		order = append(order, r[1])
 	}
-	if got := strings.Join(order[:min(len(order), 7)], " "); got != "made-010 made-020 made-030 made-040 made-050 alpha beta" || len(order) != 50 {
+	if got := strings.Join(order[:min(len(order), 7)], " "); got != "made-010 made-020 made-030 made-035 made-040 made-050 alpha" || len(order) != 50 {
 		t.Errorf("%d rows, the first %s", len(order), got)
 	}
 	for query, c := range map[string]struct{ has, lacks []string }{
 		"?state=failed":                {[]string{"Made 10 ", "Made 20 "}, []string{"Made 30 ", "Alpha Clinic"}},
-		"?state=behind":                {[]string{"Made 30 ", "Answers 503"}, []string{"Made 10 ", "Made 40 "}},
+		"?state=behind":                {[]string{"Made 30 ", "Made 35 ", "Answers 503"}, []string{"Made 10 ", "Made 40 "}},
 		"?state=running":               {[]string{"Made 40 "}, []string{"Made 30 "}},
 		"?state=ahead":                 {[]string{"Made 50 "}, []string{"Made 30 "}},
 		"?state=current&q=beta":        {[]string{"Beta Clinic", `value="beta"`, `name="state" value="current"`}, []string{"Alpha Clinic"}},

@@ -50,8 +50,9 @@ with held as (
   where l.locktype = 'advisory' and l.objsubid = 1 and l.granted and l.database = (select d.oid from pg_catalog.pg_database d where d.datname = current_database())),
 place as (
   select c.slug, c.name, s.version,
-         (case when s.version > $2::bigint then 4
-               when s.version = $2::bigint then 5
+         (case when s.version >= $2::bigint
+                    and (select count(*) from platform.migrations a where a.clinic_id = c.id and a.version = any ($3::bigint[])) = cardinality($3::bigint[])
+                    then case when s.version = $2::bigint then 5 else 4 end
                when (select count(*) from held h where h.lock_key = ('x' || encode(substr(sha256(convert_to('cloister schema ', 'UTF8') || uuid_send(c.id)), 1, 8), 'hex'))::bit(64)::bigint) > 0 then 3
                when o.state = 'failed' then 1
                else 2 end)::integer as condition
@@ -67,6 +68,7 @@ from place p group by p.version, p.condition order by p.version desc, p.conditio
 type CountVersionsForConsoleParams struct {
 	Fragment string
 	Target   int64
+	Known    []int64
 }
 
 type CountVersionsForConsoleRow struct {
@@ -78,7 +80,7 @@ type CountVersionsForConsoleRow struct {
 
 // The same, counted by version and condition.
 func (q *Queries) CountVersionsForConsole(ctx context.Context, arg CountVersionsForConsoleParams) ([]CountVersionsForConsoleRow, error) {
-	rows, err := q.db.Query(ctx, countVersionsForConsole, arg.Fragment, arg.Target)
+	rows, err := q.db.Query(ctx, countVersionsForConsole, arg.Fragment, arg.Target, arg.Known)
 	if err != nil {
 		return nil, err
 	}
@@ -192,8 +194,9 @@ with held as (
 place as (
   select c.id, c.slug, c.name, s.version, coalesce(o.error, '') as error, o.finished_at, coalesce(m.duration_ms, 0)::double precision as duration_ms,
          coalesce((select max(b.version) from platform.migrations b where b.clinic_id = c.id and b.version < s.version), 0)::bigint as version_before,
-         (case when s.version > $6::bigint then 4
-               when s.version = $6::bigint then 5
+         (case when s.version >= $6::bigint
+                    and (select count(*) from platform.migrations a where a.clinic_id = c.id and a.version = any ($7::bigint[])) = cardinality($7::bigint[])
+                    then case when s.version = $6::bigint then 5 else 4 end
                when (select count(*) from held h where h.lock_key = ('x' || encode(substr(sha256(convert_to('cloister schema ', 'UTF8') || uuid_send(c.id)), 1, 8), 'hex'))::bit(64)::bigint) > 0 then 3
                when o.state = 'failed' then 1
                else 2 end)::integer as condition
@@ -216,6 +219,7 @@ type ListVersionsForConsoleParams struct {
 	After          string
 	AtMost         int32
 	Target         int64
+	Known          []int64
 }
 
 type ListVersionsForConsoleRow struct {
@@ -231,7 +235,9 @@ type ListVersionsForConsoleRow struct {
 }
 
 // Where each clinic's schema stands beside a program's version, those first that
-// somebody has to see to. A migration at work holds the schema's advisory lock.
+// somebody has to see to: 1 failed, 2 behind, 3 running, 4 ahead, 5 current. One that
+// lacks a version below its last is behind. A migration at work holds the schema's
+// advisory lock.
 func (q *Queries) ListVersionsForConsole(ctx context.Context, arg ListVersionsForConsoleParams) ([]ListVersionsForConsoleRow, error) {
 	rows, err := q.db.Query(ctx, listVersionsForConsole,
 		arg.Wanted,
@@ -240,6 +246,7 @@ func (q *Queries) ListVersionsForConsole(ctx context.Context, arg ListVersionsFo
 		arg.After,
 		arg.AtMost,
 		arg.Target,
+		arg.Known,
 	)
 	if err != nil {
 		return nil, err

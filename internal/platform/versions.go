@@ -16,7 +16,7 @@ type Condition int
 // The conditions, those first that somebody has to see to.
 const (
 	Failed  Condition = iota + 1 // behind, and its last migration failed
-	Behind                       // of this program
+	Behind                       // of this program, or without a version below its last
 	Running                      // behind, and a migration is at it
 	Ahead                        // of this program
 	Current
@@ -78,9 +78,10 @@ func (s *Service) Versions(ctx context.Context, q VersionQuery) (Versions, error
 	}
 	var out Versions
 	err := tenants.PlatformRead(ctx, s.db, func(ctx context.Context, tx *tenants.PlatformTx) error {
-		out = Versions{Target: s.db.Version(), ByState: map[Condition]int{}, FoundBy: map[Condition]int{}}
+		known := s.db.Versions()
+		out = Versions{Target: slices.Max(append([]int64{0}, known...)), ByState: map[Condition]int{}, FoundBy: map[Condition]int{}}
 		fragment := strings.TrimSpace(q.Text)
-		counts, err := tx.Q().CountVersionsForConsole(ctx, platformdb.CountVersionsForConsoleParams{Target: out.Target, Fragment: fragment})
+		counts, err := tx.Q().CountVersionsForConsole(ctx, platformdb.CountVersionsForConsoleParams{Target: out.Target, Known: known, Fragment: fragment})
 		if err != nil {
 			return err
 		}
@@ -92,7 +93,7 @@ func (s *Service) Versions(ctx context.Context, q VersionQuery) (Versions, error
 			return nil // there is no such condition, so nobody is in it
 		}
 		condition, after := cutKey(q.After)
-		rows, err := tx.Q().ListVersionsForConsole(ctx, platformdb.ListVersionsForConsoleParams{Target: out.Target, Wanted: int32(only), Fragment: fragment, //nolint:gosec // a handful
+		rows, err := tx.Q().ListVersionsForConsole(ctx, platformdb.ListVersionsForConsoleParams{Target: out.Target, Known: known, Wanted: int32(only), Fragment: fragment, //nolint:gosec // a handful
 			AfterCondition: condition, After: after, AtMost: pageSize + 1})
 		if err != nil {
 			return err

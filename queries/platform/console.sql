@@ -22,15 +22,18 @@ group by c.status order by c.status;
 
 -- name: ListVersionsForConsole :many
 -- Where each clinic's schema stands beside a program's version, those first that
--- somebody has to see to. A migration at work holds the schema's advisory lock.
+-- somebody has to see to: 1 failed, 2 behind, 3 running, 4 ahead, 5 current. One that
+-- lacks a version below its last is behind. A migration at work holds the schema's
+-- advisory lock.
 with held as (
   select (l.classid::bigint << 32) | l.objid::bigint as lock_key from pg_catalog.pg_locks l
   where l.locktype = 'advisory' and l.objsubid = 1 and l.granted and l.database = (select d.oid from pg_catalog.pg_database d where d.datname = current_database())),
 place as (
   select c.id, c.slug, c.name, s.version, coalesce(o.error, '') as error, o.finished_at, coalesce(m.duration_ms, 0)::double precision as duration_ms,
          coalesce((select max(b.version) from platform.migrations b where b.clinic_id = c.id and b.version < s.version), 0)::bigint as version_before,
-         (case when s.version > @target::bigint then 4
-               when s.version = @target::bigint then 5
+         (case when s.version >= @target::bigint
+                    and (select count(*) from platform.migrations a where a.clinic_id = c.id and a.version = any (@known::bigint[])) = cardinality(@known::bigint[])
+                    then case when s.version = @target::bigint then 5 else 4 end
                when (select count(*) from held h where h.lock_key = ('x' || encode(substr(sha256(convert_to('cloister schema ', 'UTF8') || uuid_send(c.id)), 1, 8), 'hex'))::bit(64)::bigint) > 0 then 3
                when o.state = 'failed' then 1
                else 2 end)::integer as condition
@@ -52,8 +55,9 @@ with held as (
   where l.locktype = 'advisory' and l.objsubid = 1 and l.granted and l.database = (select d.oid from pg_catalog.pg_database d where d.datname = current_database())),
 place as (
   select c.slug, c.name, s.version,
-         (case when s.version > @target::bigint then 4
-               when s.version = @target::bigint then 5
+         (case when s.version >= @target::bigint
+                    and (select count(*) from platform.migrations a where a.clinic_id = c.id and a.version = any (@known::bigint[])) = cardinality(@known::bigint[])
+                    then case when s.version = @target::bigint then 5 else 4 end
                when (select count(*) from held h where h.lock_key = ('x' || encode(substr(sha256(convert_to('cloister schema ', 'UTF8') || uuid_send(c.id)), 1, 8), 'hex'))::bit(64)::bigint) > 0 then 3
                when o.state = 'failed' then 1
                else 2 end)::integer as condition
