@@ -44,7 +44,7 @@ select 'CLO-A311', null, 'role ' || r.rolname, case when r.rolreplication then '
 from strangers r where not r.rolsuper and (r.rolreplication or r.rolcreaterole and current_setting('server_version_num')::integer < 160000)
 union all
 select 'CLO-A312', null, 'role ' || x.via, format('the login %s reaches %s and reads the statements of every session', x.role, x.reaches), x.path, format('revoke %I from %I;', x.reaches, x.via)
-from isolation.reach x join strangers r on r.rolname = x.role where not r.rolsuper and x.reaches = 'pg_read_all_stats'
+from isolation.reach x join strangers r on r.rolname = x.role where not r.rolsuper and x.reaches in ('pg_monitor', 'pg_read_all_stats') and x.via !~ '^pg_'
 union all
 -- What the installation sets for its logins is right; anything of these names
 -- besides changes what a name, a text or a statement means in their sessions.
@@ -195,6 +195,8 @@ select 'CLO-A620', b.schema_name, b.object, format('no migration and no extensio
 
 execute $sql$create view isolation.findings as
 select f.rule, f.schema_name, f.slug, f.object, f.reason, f.evidence, case f.rule when 'CLO-A507' then replace(f.mend, 'drop function', 'drop routine') else f.mend end as mend from isolation.wall_findings f
+-- What the server's own roles are members of is not to be changed.
+where not (f.rule = 'CLO-A306' and f.object ~ '^role pg_')
 union all
 select f.rule, f.schema_name, h.slug, f.object, f.reason, f.evidence, f.mend
 from (select * from isolation.role_findings union all select * from isolation.catalog_findings) f left join isolation.homes h on h.schema_name = f.schema_name$sql$;

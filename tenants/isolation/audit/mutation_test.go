@@ -80,7 +80,7 @@ var batches = []batch{
 		{"a second superuser", "create role m_root login superuser", "A310", "", "role m_root"},
 		{"a login that may make roles", "create role m_maker login createrole", "A311", "", "role m_maker"},
 		{"a login that may copy the server", "create role m_standby login replication", "A311", "", "role m_standby"},
-		{"a monitor that reads every statement", "create role m_monitor login noinherit; grant pg_monitor to m_monitor", "A312", "", "role pg_monitor"},
+		{"a monitor that reads every statement", "create role m_monitor login noinherit; grant pg_monitor to m_monitor", "A312", "", "role m_monitor"},
 		{"a path for a role without login", "alter role cloister_doctor set search_path = m_evil", "A313", "", "role cloister_doctor"},
 		{"a path for every database", "alter role cloister_app set search_path = m_evil, pg_temp", "A313", "", "role cloister_app"},
 		{"a path for the whole database", "do $$ begin execute format('alter database %I set search_path = m_evil', current_database()); end $$", "A313", "", ""},
