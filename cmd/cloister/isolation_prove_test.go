@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/cloister-health/cloister/internal/testkit"
+	"github.com/cloister-health/cloister/tenants/provision"
 )
 
 // The command from the outside, on clinics at work and on throw-away ones: its
@@ -44,5 +45,27 @@ func TestIsolationProve(t *testing.T) {
 	var left int
 	if err := testkit.Conn(t, w.Admin).QueryRow(t.Context(), "select count(*) from platform.schemas where schema_name like 'clinic_proof%'").Scan(&left); err != nil || left != 0 {
 		t.Errorf("%d throw-away clinics stay, %v", left, err)
+	}
+}
+
+// A seal on a clinic that a proof attacks would be told as an attack's work; a
+// clinic that only has such a name is sealed like all.
+func TestNoSealInAProof(t *testing.T) {
+	t.Parallel()
+	thrown := provision.ThrowawaySlug("0123456789", 'a')
+	for _, c := range []struct {
+		k    provision.Summary
+		want bool
+	}{
+		{provision.Summary{Slug: "alpha", Status: "active", Schema: "clinic_alpha"}, true},
+		{provision.Summary{Slug: "alpha", Status: "pending", Schema: "clinic_alpha"}, true},
+		{provision.Summary{Slug: thrown, Status: "pending", Schema: "clinic_proof"}, false},
+		{provision.Summary{Slug: thrown, Status: "active", Schema: "clinic_proof"}, true},
+		{provision.Summary{Slug: "alpha", Status: "deleted", Schema: "clinic_alpha", Erased: true}, false},
+		{provision.Summary{Slug: "alpha", Status: "pending"}, false},
+	} {
+		if got := hasChain(c.k); got != c.want {
+			t.Errorf("%s %s: %v", c.k.Slug, c.k.Status, got)
+		}
 	}
 }
