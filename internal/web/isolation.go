@@ -83,7 +83,7 @@ func fillIsolation(p *page.Isolation, l *locale.Loc, last *platform.Isolation) {
 	verdicts := map[string]string{"clean": l.T("isolation.clean"), "found": l.N("isolation.found", len(last.Findings)), "unknown": l.N("isolation.unknown", len(last.Gaps))}
 	p.Notice = ui.Notice{Kind: isolationKinds[last.Verdict], Bold: verdicts[last.Verdict]}
 	p.Figures = []ui.Stat{
-		{Value: l.Num(last.Clinics), Label: l.T("clinics.title")}, {Value: l.Num(last.Rules), Label: l.T("isolation.rules")},
+		{Value: l.Num(last.Clinics), Label: l.T("isolation.clinics")}, {Value: l.Num(last.Rules), Label: l.T("isolation.rules")},
 		{Value: l.Num(last.Objects), Label: l.T("isolation.objects")}, {Value: last.Server, Label: "PostgreSQL"},
 	}
 	p.Gaps = last.Gaps

@@ -129,7 +129,7 @@ func (a *run) homes(ctx context.Context) error {
 	var h home
 	_, err = pgx.ForEachRow(rows, []any{&h.oid, &h.name, &h.kind, &h.slug, &h.clinic, &h.version, &h.signed, &h.unsigned}, func() error {
 		a.homesBy[h.oid] = h
-		if h.kind == "clinic" {
+		if h.kind == "clinic" && h.slug != "" { // spares are looked at and are nobody's yet
 			a.report.Clinics++
 		}
 		return nil
