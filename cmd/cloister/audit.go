@@ -45,11 +45,11 @@ func withChains(ctx context.Context, env []string, fn func(*audit.Reader) error)
 
 func newAuditVerify(env []string) *cobra.Command {
 	var slug, export, headsFile string
-	var asJSON bool
+	var platform, asJSON bool
 	cmd := &cobra.Command{
-		Use:   "verify [--clinic SLUG] [--heads FILE] [--export FILE]",
-		Short: "Find what was changed, removed, put in or cut off in the clinics' trails",
-		Long: `Verify the chain over the trail of one clinic or of all: each finding names the seal and the row. Without
+		Use:   "verify [--clinic SLUG | --platform] [--heads FILE] [--export FILE]",
+		Short: "Find what was changed, removed, put in or cut off in the clinics' trails and in the registry's",
+		Long: `Verify the chain over the trail of one clinic, or of all and of the registry: each finding names the seal and the row. Without
 --heads nobody can tell a chain that was cut off at its end, or made anew, from one that is whole: keep heads elsewhere.
 With --export an export is verified, without a database. The exit code is 0 when all is whole, 1 when something was
 found, 2 when it could not be verified.`,
@@ -59,8 +59,11 @@ found, 2 when it could not be verified.`,
 			if err != nil {
 				return uncheckedError{err}
 			}
-			if export != "" && slug != "" {
-				return usageError{errors.New("--export names one clinic's file, so --clinic has no place beside it")}
+			if export != "" && (slug != "" || platform) {
+				return usageError{errors.New("--export names one trail's file, so --clinic and --platform have no place beside it")}
+			}
+			if slug, err = chainOf(slug, platform); err != nil {
+				return err
 			}
 			var results []audit.Result
 			if export != "" {
@@ -78,11 +81,23 @@ found, 2 when it could not be verified.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&slug, "clinic", "", "slug of one clinic; without it, all")
+	f.StringVar(&slug, "clinic", "", "slug of one clinic; without it, all and the registry's own")
+	f.BoolVar(&platform, "platform", false, "the registry's own trail alone: what was done to clinics")
 	f.StringVar(&export, "export", "", "verify this export, without a database")
 	f.StringVar(&headsFile, "heads", "", "file of heads that was taken out earlier")
 	f.BoolVar(&asJSON, "json", false, "write the result as JSON")
 	return cmd
+}
+
+// chainOf is the chain that the flags name; none for all.
+func chainOf(slug string, platform bool) (string, error) {
+	switch {
+	case platform && slug != "":
+		return "", usageError{errors.New("--clinic and --platform name two trails; give one")}
+	case platform:
+		return audit.Platform, nil
+	}
+	return slug, nil
 }
 
 func readHeads(name string) (audit.Heads, error) {
@@ -127,7 +142,7 @@ func tellChains(w io.Writer, results []audit.Result, asJSON bool) error {
 func printChains(w io.Writer, results []audit.Result, found int) error {
 	b := &bytes.Buffer{}
 	if found == 0 {
-		fmt.Fprintf(b, "WHOLE: the chains of %d clinics\n", len(results))
+		fmt.Fprintf(b, "WHOLE: %d chains\n", len(results))
 	} else {
 		fmt.Fprintf(b, "BROKEN: %d findings\n", found)
 	}
@@ -160,19 +175,27 @@ func newAuditHeads(env []string) *cobra.Command {
 
 func newAuditExport(env []string) *cobra.Command {
 	var slug string
+	var platform bool
 	cmd := &cobra.Command{
-		Use:   "export --clinic SLUG FILE",
-		Short: "Write one clinic's trail and chain, to be verified elsewhere",
-		Long:  "Write one clinic's trail and its seals as JSON, one a line: everything that was ever changed, in the clear.\nFILE may be - for standard output. docs/trail.md has the format.",
+		Use:   "export --clinic SLUG | --platform FILE",
+		Short: "Write one clinic's trail and chain, or the registry's, to be verified elsewhere",
+		Long:  "Write one trail and its seals as JSON, one a line: everything that was ever changed, in the clear.\nFILE may be - for standard output. docs/trail.md has the format.",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			slug, err := chainOf(slug, platform)
+			if err != nil {
+				return err
+			}
+			if slug == "" {
+				return usageError{errors.New("name the trail: --clinic or --platform")}
+			}
 			return withChains(cmd.Context(), env, func(r *audit.Reader) error {
 				return writeTo(args[0], cmd.OutOrStdout(), func(w io.Writer) error { return r.Export(cmd.Context(), slug, w) })
 			})
 		},
 	}
-	cmd.Flags().StringVar(&slug, "clinic", "", "slug of the clinic (required)")
-	_ = cmd.MarkFlagRequired("clinic") // the flag was just made
+	cmd.Flags().StringVar(&slug, "clinic", "", "slug of the clinic")
+	cmd.Flags().BoolVar(&platform, "platform", false, "the registry's own trail: what was done to clinics")
 	return cmd
 }
 

@@ -19,7 +19,7 @@ import (
 const sealWithin = 5 * time.Minute
 
 // sealing seals the trail of every clinic, so that what was on it a round ago
-// can't be changed without a trace.
+// can't be changed without a trace, and the registry's own.
 type sealing struct {
 	db    *tenants.DB
 	log   *logrus.Logger
@@ -36,9 +36,16 @@ func (r *sealing) round(ctx context.Context, s *roll) error {
 	ctx, cancel := context.WithTimeout(ctx, sealWithin)
 	defer cancel()
 	var failed error
+	registry := true
 	for _, k := range following(all, r.after) {
 		if !hasChain(k) {
 			continue
+		}
+		if registry {
+			registry = false
+			if _, err := audit.SealRegistry(sealingFor(ctx, k), r.db); err != nil {
+				failed = fmt.Errorf("seal the registry's trail: %w", err)
+			}
 		}
 		n, err := r.clinic(ctx, k)
 		if ctx.Err() != nil {
@@ -65,6 +72,10 @@ func hasChain(k provision.Summary) bool {
 }
 
 func (r *sealing) clinic(ctx context.Context, k provision.Summary) (int, error) {
-	return audit.SealAll(tenants.WithScope(ctx, tenants.Scope{Clinic: &tenants.Clinic{ID: k.ID, Slug: k.Slug, Name: k.Name, Schema: k.Schema, Zone: time.UTC}, RequestID: "seal",
-		Actor: tenants.Actor{Kind: access.System, ID: tenants.SystemID("seal"), Role: access.Jobs}}), r.db)
+	return audit.SealAll(sealingFor(ctx, k), r.db)
+}
+
+func sealingFor(ctx context.Context, k provision.Summary) context.Context {
+	return tenants.WithScope(ctx, tenants.Scope{Clinic: &tenants.Clinic{ID: k.ID, Slug: k.Slug, Name: k.Name, Schema: k.Schema, Zone: time.UTC}, RequestID: "seal",
+		Actor: tenants.Actor{Kind: access.System, ID: tenants.SystemID("seal"), Role: access.Jobs}})
 }

@@ -15,6 +15,12 @@ type PlatformActivity struct {
 	LastAt   time.Time
 }
 
+type PlatformChain struct {
+	ClinicID uuid.UUID
+	Base     int64
+	Sealed   int64
+}
+
 type PlatformClinic struct {
 	ID                 uuid.UUID
 	Slug               string
@@ -165,6 +171,17 @@ type PlatformScopeKey struct {
 	InnerPad  []byte
 	OuterPad  []byte
 	CreatedAt time.Time
+}
+
+type PlatformSeal struct {
+	ID       uuid.UUID
+	Number   int64
+	SealedAt time.Time
+	Previous []byte
+	LastXact string
+	LastID   uuid.UUID
+	Rows     []byte
+	Hash     []byte
 }
 
 type PlatformStarterMedicine struct {

@@ -9,6 +9,18 @@ import (
 	"context"
 )
 
+const sealRegistry = `-- name: SealRegistry :one
+select platform.seal_registry()::integer as rows
+`
+
+// The same of the registry's own trail.
+func (q *Queries) SealRegistry(ctx context.Context) (int32, error) {
+	row := q.db.QueryRow(ctx, sealRegistry)
+	var rows int32
+	err := row.Scan(&rows)
+	return rows, err
+}
+
 const sealTrail = `-- name: SealTrail :one
 select platform.seal_trail()::integer as rows
 `

@@ -20,17 +20,36 @@ import (
 // Each way to falsify a trail is tried on the database and, by an export, offline.
 func TestFalsifiedTrailsAreFoundAndLocated(t *testing.T) {
 	t.Parallel()
+	falsify(t, open(t))
+}
+
+// The registry's own trail, of what was done to clinics, stands under the same.
+func TestFalsifiedRegistryTrailsAreFoundAndLocated(t *testing.T) {
+	t.Parallel()
 	w := open(t)
+	w.registry = true
+	falsify(t, w)
+}
+
+func falsify(t *testing.T, w *world) {
 	w.sealed(t) // what is seeded
 	var rows [3]uuid.UUID
 	for i := range rows {
+		if w.registry { // in a clinic the row that tells of the seal before stands here
+			w.write(t, fmt.Sprint("before ", i))
+		}
 		rows[i] = w.write(t, fmt.Sprintf("of seal %d, naïve \"quotes\"", i+2))
-		if n := w.sealed(t); n != 2 { // the row, and the one that tells of the seal before
+		if n := w.sealed(t); n != 2 {
 			t.Fatalf("seal %d covers %d rows", i+2, n)
 		}
 	}
-	if r := w.whole(t); r.Seals != 4 || r.Unsealed != 1 {
+	if r := w.whole(t); r.Seals != 4 || !w.registry && r.Unsealed != 1 {
 		t.Fatalf("%+v", r)
+	}
+	own := func(sql string) string { return sql }
+	if w.registry {
+		own = strings.NewReplacer("clinic_alpha", "platform", "outcome, ", "", "record_id, patient_id,", "record_id,", "patient_id", "clinic_id",
+			"select clinic_id, '018f0000-0000-7000-8000-00000000ffff'", "select '018f0000-0000-7000-8000-00000000ffff', clinic_id").Replace
 	}
 	r := audit.NewReader(w.admin)
 	heads, err := r.Heads(t.Context())
@@ -65,12 +84,12 @@ func TestFalsifiedTrailsAreFoundAndLocated(t *testing.T) {
 			[]string{"chain is not the one of the exported head, seal 4"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w.force(t, "create temp table was as table clinic_alpha.trail; create temp table sealed as table clinic_alpha.seals")
+			w.force(t, own("create temp table was as table clinic_alpha.trail; create temp table sealed as table clinic_alpha.seals"))
 			if c.want == nil {
-				w.force(t, "alter table clinic_alpha.seals drop constraint seals_number_check; "+c.sql+"; update clinic_alpha.seals set number = 5 + number where number < 0")
+				w.force(t, own("alter table clinic_alpha.seals drop constraint seals_number_check; "+c.sql+"; update clinic_alpha.seals set number = 5 + number where number < 0"))
 				c.want = []string{"seal does not follow the one before, seal 2", "seal changed, seal 2", "seal does not follow the one before, seal 3", "seal changed, seal 3", "seal does not follow the one before, seal 4"}
 			} else {
-				w.force(t, c.sql)
+				w.force(t, own(c.sql))
 			}
 			found := w.verify(t, heads)
 			for _, want := range c.want {
@@ -79,13 +98,13 @@ func TestFalsifiedTrailsAreFoundAndLocated(t *testing.T) {
 				}
 			}
 			b := &bytes.Buffer{}
-			if err := r.Export(t.Context(), testkit.Alpha.Slug, b); err != nil {
+			if err := r.Export(t.Context(), w.slug(), b); err != nil {
 				t.Fatal(err)
 			}
 			if offline, err := audit.VerifyExport(b, heads); err != nil || fmt.Sprint(offline) != fmt.Sprint(found) {
 				t.Errorf("offline: %v, %v", offline, err)
 			}
-			w.force(t, "delete from clinic_alpha.trail; insert into clinic_alpha.trail table was; delete from clinic_alpha.seals; insert into clinic_alpha.seals table sealed; drop table was, sealed")
+			w.force(t, own("delete from clinic_alpha.trail; insert into clinic_alpha.trail table was; delete from clinic_alpha.seals; insert into clinic_alpha.seals table sealed; drop table was, sealed"))
 		})
 	}
 	w.whole(t)
@@ -157,8 +176,10 @@ func TestOnlyTheWorkerSeals(t *testing.T) {
 		t.Error(err)
 	}
 	for _, r := range []access.Role{access.ClinicAdmin, access.Doctor, access.Patient} {
-		if _, err := w.kit.As(t, testkit.Alpha, r).Exec(t.Context(), "select platform.seal_trail()"); err == nil {
-			t.Errorf("%s seals", r)
+		for _, f := range []string{"seal_trail()", "seal_registry()", "seal_rows('platform', gen_random_uuid())", "lift_chain('platform', gen_random_uuid())", "trail_number('platform', gen_random_uuid())"} {
+			if _, err := w.kit.As(t, testkit.Alpha, r).Exec(t.Context(), "select platform."+f); err == nil {
+				t.Errorf("%s calls %s", r, f)
+			}
 		}
 	}
 }

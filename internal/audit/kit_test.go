@@ -22,13 +22,15 @@ type world struct {
 	kit   *testkit.DB
 	db    *tenants.DB
 	admin *pgx.Conn
+
+	registry bool // the chain is the registry's own, not alpha's
 }
 
 func open(t *testing.T) *world {
 	t.Helper()
 	w := &world{kit: testkit.New(t)}
 	w.admin = testkit.Conn(t, w.kit.Admin)
-	w.force(t, "delete from clinic_alpha.seals; delete from clinic_beta.seals")
+	w.force(t, "delete from clinic_alpha.seals; delete from clinic_beta.seals; delete from platform.seals")
 	log := logrus.New()
 	log.SetOutput(io.Discard)
 	db, err := tenants.Open(t.Context(), tenants.Config{DSN: w.kit.App, ScopeKey: testkit.ScopeKey(), KeyID: 1, Log: log, Pool: tenants.PoolConfig{MaxConns: 4}})
@@ -56,19 +58,42 @@ func scope(ctx context.Context, kind access.ActorKind, id uuid.UUID, r access.Ro
 
 func (w *world) seal(t *testing.T) int {
 	t.Helper()
-	n, err := audit.SealAll(scope(t.Context(), access.System, tenants.SystemID("seal"), access.Jobs), w.db)
+	seal := audit.SealAll
+	if w.registry {
+		seal = audit.SealRegistry
+	}
+	n, err := seal(scope(t.Context(), access.System, tenants.SystemID("seal"), access.Jobs), w.db)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return n
 }
 
-// settle goes on when every transaction of the server that is as old as the last
-// row of the trail has ended: other tests have theirs, in other databases.
+// schema is where the trail and its seals are.
+func (w *world) schema() string {
+	if w.registry {
+		return "platform"
+	}
+	return testkit.Alpha.Schema
+}
+
+func (w *world) slug() string {
+	if w.registry {
+		return audit.Platform
+	}
+	return testkit.Alpha.Slug
+}
+
+// settle goes on when every transaction of the server that is as old as this
+// one has ended: other tests have theirs, in other databases.
 func (w *world) settle(t *testing.T) {
 	t.Helper()
+	var now string
+	if err := w.admin.QueryRow(t.Context(), "select pg_current_xact_id()::text").Scan(&now); err != nil {
+		t.Fatal(err)
+	}
 	for done := false; !done; {
-		if err := w.admin.QueryRow(t.Context(), `select pg_sleep(0.02) is not null and pg_snapshot_xmin(pg_current_snapshot()) > xact from clinic_alpha.trail order by xact desc limit 1`).Scan(&done); err != nil {
+		if err := w.admin.QueryRow(t.Context(), "select pg_sleep(0.02) is not null and pg_snapshot_xmin(pg_current_snapshot()) > $1::text::xid8", now).Scan(&done); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -94,14 +119,18 @@ func (w *world) write(t *testing.T, note string) uuid.UUID {
 
 func (w *world) note(t *testing.T, tx pgx.Tx, note string) {
 	t.Helper()
-	if _, err := tx.Exec(t.Context(), "update settings set display_notice = $1", note); err != nil {
+	sql := "update settings set display_notice = $1"
+	if w.registry {
+		sql = "update platform.clinics set website = $1"
+	}
+	if _, err := tx.Exec(t.Context(), sql, note); err != nil {
 		t.Fatal(err)
 	}
 }
 
 func (w *world) last(t *testing.T) (id uuid.UUID) {
 	t.Helper()
-	if err := w.admin.QueryRow(t.Context(), "select id from clinic_alpha.trail order by xact desc, id desc limit 1").Scan(&id); err != nil {
+	if err := w.admin.QueryRow(t.Context(), "select id from "+w.schema()+".trail order by xact desc, id desc limit 1").Scan(&id); err != nil {
 		t.Fatal(err)
 	}
 	return id
@@ -109,7 +138,7 @@ func (w *world) last(t *testing.T) (id uuid.UUID) {
 
 func (w *world) verify(t *testing.T, heads audit.Heads) audit.Result {
 	t.Helper()
-	all, err := audit.NewReader(w.admin).Verify(t.Context(), testkit.Alpha.Slug, heads)
+	all, err := audit.NewReader(w.admin).Verify(t.Context(), w.slug(), heads)
 	if err != nil {
 		t.Fatal(err)
 	}

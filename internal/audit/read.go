@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -36,13 +37,18 @@ type Reader struct{ conn *pgx.Conn }
 // NewReader reads over a connection of that login.
 func NewReader(conn *pgx.Conn) *Reader { return &Reader{conn} }
 
+// Platform stands where a clinic's slug does for the chain over the registry's own
+// trail, which is of no clinic: no slug has brackets. Its clinic id is zeros.
+const Platform = "(platform)"
+
 // clinic is one that has a chain.
 type clinic struct {
 	id           uuid.UUID
 	slug, schema string
 }
 
-// snapshot runs fn for the clinic of a slug, or for all, in one snapshot.
+// snapshot runs fn for the chain of a slug, or for all, in one snapshot; the
+// platform's comes first.
 func (r *Reader) snapshot(ctx context.Context, slug string, fn func(pgx.Tx, clinic) error) error {
 	return pgx.BeginTxFunc(ctx, r.conn, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, `select c.id, c.slug, s.schema_name from platform.clinics c join platform.schemas s on s.clinic_id = c.id
@@ -54,7 +60,10 @@ func (r *Reader) snapshot(ctx context.Context, slug string, fn func(pgx.Tx, clin
 		if err != nil {
 			return err
 		}
-		if slug != "" && len(all) == 0 {
+		if slug == "" || slug == Platform {
+			all = slices.Insert(all, 0, clinic{slug: Platform, schema: "platform"})
+		}
+		if len(all) == 0 {
 			return apperr.New(apperr.Invalid, "", "there is no clinic "+slug+" with a chain")
 		}
 		for _, c := range all {
@@ -87,8 +96,12 @@ func (c clinic) each(ctx context.Context, tx pgx.Tx, seal func(Seal) error, row 
 	if err := rows.Err(); err != nil {
 		return err
 	}
+	outcome, whose := "outcome", "patient_id::text"
+	if c.slug == Platform { // the registry's trail has no outcome, and a clinic in the place of a patient
+		outcome, whose = "null::text", "clinic_id::text"
+	}
 	rows, err = tx.Query(ctx, `select id::text, (extract(epoch from at) * 1000000)::bigint::text, xact::text, actor, actor_role, request_id, address, reason,
-		action, outcome, entity, record_id::text, patient_id::text, before::text, after::text from `+c.table("trail")+" t order by t.xact, t.id")
+		action, `+outcome+`, entity, record_id::text, `+whose+`, before::text, after::text from `+c.table("trail")+" t order by t.xact, t.id")
 	if err != nil {
 		return err
 	}

@@ -280,6 +280,9 @@ func (s *Service) settle(ctx context.Context, h home) error {
 			return err
 		}
 	}
+	if err := h.resumeChain(ctx); err != nil {
+		return err
+	}
 	is, err := shapeOf(ctx, h.tx, h.schema)
 	if err != nil {
 		return err
@@ -294,6 +297,22 @@ func (s *Service) settle(ctx context.Context, h home) error {
 		return err
 	}
 	return s.at(beforeCommit)
+}
+
+// resumeChain has the chain go on behind the rows that came along, whose numbers
+// are of the server that wrote them. One of a number that no server comes to
+// would leave no room for the next.
+func (h home) resumeChain(ctx context.Context) error {
+	var beyond bool
+	err := h.tx.QueryRow(ctx, `select exists (select from trail where xact >= (1::bigint << 61)::text::xid8)
+		or exists (select from seals where last_xact >= (1::bigint << 61)::text::xid8)`).Scan(&beyond)
+	if err == nil && beyond {
+		err = broken("has a trail of numbers that no server comes to")
+	}
+	if err == nil {
+		_, err = h.tx.Exec(ctx, "select platform.resume_chain($1, $2)", h.clinic, h.schema)
+	}
+	return err
 }
 
 // gently has the server cut what it can't be asked for in pieces: it sleeps
