@@ -91,7 +91,7 @@ func planVerdict(p migrate.Plan) string {
 		if p.Ahead > 0 {
 			ahead = fmt.Sprintf(" (%d are ahead of it)", p.Ahead)
 		}
-		return fmt.Sprintf("NOTHING TO DO: the shared schema is at version %d, and %s at version %d%s", p.Platform.Version, counted(p.Total, "clinic and spare", "clinics and spares"), p.Target, ahead)
+		return fmt.Sprintf("NOTHING TO DO: the shared schema is at version %d, and all of %s at version %d%s", p.Platform.Version, counted(p.Total, "schema"), p.Target, ahead)
 	}
 	behind, levels := 0, map[migrate.Level]int{}
 	for _, g := range p.Groups {
@@ -105,7 +105,7 @@ func planVerdict(p migrate.Plan) string {
 			levels[w.Level]++
 		}
 	}
-	of := fmt.Sprintf("%d to run in the shared schema, and up to version %d in %d of %s", len(p.Platform.Steps), p.Target, behind, counted(p.Total, "clinic and spare", "clinics and spares"))
+	of := fmt.Sprintf("%d to run in the shared schema, and up to version %d in %d of %s", len(p.Platform.Steps), p.Target, behind, counted(p.Total, "schema"))
 	dangers, cautions := levels[migrate.Danger], levels[migrate.Caution]
 	switch {
 	case dangers > 0:
@@ -176,13 +176,9 @@ func planSize(bytes int64) string {
 	return fmt.Sprintf("%d kB", (bytes+kB-1)/kB)
 }
 
-// counted writes a number with its noun; a plural that is no mere s is given.
-func counted(n int, noun string, plural ...string) string {
-	switch {
-	case n == 1:
-	case len(plural) > 0:
-		noun = plural[0]
-	default:
+// counted writes a number with its noun.
+func counted(n int, noun string) string {
+	if n != 1 {
 		noun += "s"
 	}
 	return strconv.Itoa(n) + " " + noun

@@ -23,16 +23,16 @@ func TestPlanIsTold(t *testing.T) {
 		want string
 	}{
 		{migrate.Plan{Platform: migrate.SharedPlan{Version: 20}, Target: 11, Total: 3, Current: 2, Ahead: 1},
-			"NOTHING TO DO: the shared schema is at version 20, and 3 clinics and spares at version 11 (1 are ahead of it)\n"},
+			"NOTHING TO DO: the shared schema is at version 20, and all of 3 schemas at version 11 (1 are ahead of it)\n"},
 		{migrate.Plan{Platform: migrate.SharedPlan{Version: 20, Steps: []migrate.Step{{File: "00021_plan.sql"}}}, Target: 11},
-			`SAFE: no warning; 1 to run in the shared schema, and up to version 11 in 0 of 0 clinics and spares
+			`SAFE: no warning; 1 to run in the shared schema, and up to version 11 in 0 of 0 schemas
 
 Shared schema, at version 20: 1 migration to run
   00021_plan.sql
     locks no table that is there now
 `},
 		{migrate.Plan{Target: 13, Total: 4, Groups: []migrate.Group{{Version: 11, Clinics: []string{"asha", "beta"}, Spares: 2, Steps: steps}}},
-			`UNSAFE: 1 danger and 0 cautions; 0 to run in the shared schema, and up to version 13 in 0 of 4 clinics and spares
+			`UNSAFE: 1 danger and 0 cautions; 0 to run in the shared schema, and up to version 13 in 0 of 4 schemas
 
 2 clinics (asha, beta) and 2 spares at version 11: 2 migrations to run in each
   00012_kind.sql

@@ -111,13 +111,17 @@ type PlanOptions struct {
 // ErrMayNotPlan says that the administrator's login may not make a database.
 var ErrMayNotPlan = errors.New("the plan tries the migrations in a database of its own, which this user may not make; give DATABASE_URL a user with CREATEDB (alter role … createdb), or a superuser's")
 
+// ErrUnprepared says that roles or their rights are missing, which a plan can't try:
+// they belong to the whole server.
+var ErrUnprepared = errors.New("the server's roles are not in place; cloister migrate up makes them, before it locks anything, and then there can be a plan")
+
 // Plan tells what Up and Bootstrap would run, which locks each migration takes
 // and what is unsafe in it. It reads the registry and the catalogs' statistics of
 // the real database and changes nothing there. Config.Admin must be allowed to
 // make a database; what a plan that was killed left is dropped by the next, and
 // by Bootstrap.
 //
-// Errors: ErrUnknownClinic, ErrMayNotPlan, *pg.ConnectError, keys.ErrWrong.
+// Errors: ErrUnknownClinic, ErrMayNotPlan, ErrUnprepared, *pg.ConnectError, keys.ErrWrong.
 func (m *Migrator) Plan(ctx context.Context, o PlanOptions) (Plan, error) {
 	begun := time.Now()
 	root, err := pg.Connect(ctx, m.conf.Admin)
@@ -128,6 +132,13 @@ func (m *Migrator) Plan(ctx context.Context, o PlanOptions) (Plan, error) {
 	if err := m.verify(ctx, root); err != nil && !isRefused(err) {
 		return Plan{}, err
 	}
+	missing, err := m.missing(ctx, root)
+	if err != nil {
+		return Plan{}, err
+	}
+	if len(missing) > 0 {
+		return Plan{}, fmt.Errorf("%w: %s", ErrUnprepared, strings.Join(missing, "; "))
+	}
 	p := Plan{Database: root.Config().Database, Target: m.target, Platform: SharedPlan{Steps: []Step{}}, Groups: []Group{}}
 	applied, err := m.found(ctx, root, &p, o)
 	if err != nil {
@@ -137,7 +148,9 @@ func (m *Migrator) Plan(ctx context.Context, o PlanOptions) (Plan, error) {
 		return Plan{}, err
 	}
 	if p.Pending() {
-		if err := m.try(ctx, root, &p, applied); err != nil {
+		if err := m.try(ctx, root, &p, applied); ctx.Err() != nil {
+			return Plan{}, fmt.Errorf("stopped: %w", ctx.Err())
+		} else if err != nil {
 			return Plan{}, err
 		}
 		if err := m.weigh(ctx, root, &p); err != nil {

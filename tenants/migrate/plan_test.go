@@ -2,6 +2,7 @@ package migrate_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -246,6 +247,15 @@ func TestPlan(t *testing.T) {
 		}
 		m, _ := on(t, dsn, testkit.Master(t), func(c *migrate.Config) { with(files)(c); c.Admin = login })
 		if _, err := m.Plan(t.Context(), migrate.PlanOptions{}); err == nil || !strings.Contains(err.Error(), "CREATEDB") {
+			t.Error(err)
+		}
+		stopped, stop := context.WithCancel(t.Context())
+		stop()
+		if _, err := m.Plan(stopped, migrate.PlanOptions{}); !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+		bare, _ := on(t, testkit.Empty(t), testkit.Master(t), nil)
+		if _, err := bare.Plan(t.Context(), migrate.PlanOptions{}); !errors.Is(err, migrate.ErrUnprepared) {
 			t.Error(err)
 		}
 		if _, err := m.Plan(t.Context(), migrate.PlanOptions{Clinics: []string{"nobody"}}); err == nil || !strings.Contains(err.Error(), "nobody") {
