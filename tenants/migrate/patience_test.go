@@ -2,9 +2,13 @@ package migrate_test
 
 import (
 	"context"
+	"encoding/base64"
 	"fmt"
 	"io"
+	"os"
+	osexec "os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -91,6 +95,38 @@ func TestARunnerThatStandsStill(t *testing.T) {
 	if r, err := m.Up(t.Context(), migrate.Options{}); err != nil || r.Migrated != 1 || len(r.Failures) > 0 || !slices.Equal(atTarget(t, dsn, target), []string{all[0].schema}) {
 		t.Errorf("%+v, %v", r, err)
 	}
+}
+
+// TestARunnerThatIsKilledDuringAStatement: the server ends the statement, long
+// before its own end, and lets the clinic's tables go.
+func TestARunnerThatIsKilledDuringAStatement(t *testing.T) {
+	t.Parallel()
+	dsn, _ := clinics(t, 1)
+	watcher := connect(t, dsn)
+	if !value[bool](t, watcher, "select version() ~ 'linux'") {
+		t.Log("this server's system does not tell it that a client is gone")
+		return
+	}
+	cmd := osexec.CommandContext(t.Context(), os.Args[0])
+	cmd.Env = append(os.Environ(), runnerDSN+"="+dsn, runnerKey+"="+base64.StdEncoding.EncodeToString(testkit.MasterKey), runnerLast+"="+strconv.Itoa(firstStorm-1), runnerSleeps+"=3600")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	become := func(sql string) {
+		t.Helper()
+		for end := time.Now().Add(60 * time.Second); !value[bool](t, watcher, sql); time.Sleep(20 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("not so: %s", sql)
+			}
+		}
+	}
+	const asleep = "(select from pg_stat_activity where datname = current_database() and application_name = 'cloister migrate' and wait_event = 'PgSleep')"
+	become("select exists " + asleep)
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // it was killed
+	become("select not exists " + asleep)
 }
 
 // TestADatabaseThatGoesAwayDuringACheck is waited for: no clinic is to blame.

@@ -44,6 +44,8 @@ const (
 	runnerLast = "CLOISTER_STORM_LAST"
 	firstStorm = 90001
 	inOneRun   = 3 // migrations that each generation adds
+
+	runnerSleeps = "CLOISTER_STORM_SLEEPS" // seconds that one more migration sleeps
 )
 
 func TestMain(m *testing.M) {
@@ -104,6 +106,9 @@ func runner() error {
 	if err != nil {
 		return err
 	}
+	if s := os.Getenv(runnerSleeps); s != "" {
+		return sleeper(os.Getenv(runnerDSN), master, s)
+	}
 	m, err := stormMigrator(os.Getenv(runnerDSN), master, last, teller{})
 	if err != nil {
 		return err
@@ -111,6 +116,20 @@ func runner() error {
 	r, err := m.Up(context.Background(), migrate.Options{Workers: 4})
 	if err == nil && len(r.Failures) > 0 {
 		err = fmt.Errorf("clinics failed: %+v", r.Failures)
+	}
+	return err
+}
+
+// sleeper runs a migration that would take long.
+func sleeper(dsn string, master *keys.Master, seconds string) error {
+	login, err := pg.Login(dsn, "cloister_migrator", master.DatabasePassword("cloister_migrator"))
+	if err != nil {
+		return err
+	}
+	m, err := migrate.New(migrate.Config{Admin: dsn, Migrator: login, Keys: master, Tenant: fstest.MapFS{
+		"90001_sleep.sql": {Data: []byte("-- +goose Up\nselect pg_sleep(" + seconds + ");\n")}}})
+	if err == nil {
+		_, err = m.Up(context.Background(), migrate.Options{Workers: 1})
 	}
 	return err
 }
