@@ -60,6 +60,7 @@ as mkdir -p "$top/repo" "$top/spool" "$top/log" "$top/lock"
 begun=$(now)
 printf '%s' "$PGPASSWORD" >"$top/pw"; chmod 644 "$top/pw"
 as "$bin/initdb" -D "$top/data" -U postgres --pwfile="$top/pw" --auth-host=scram-sha-256 --auth-local=peer --locale=C --encoding=UTF8 --no-instructions >/dev/null
+rm "$top/pw"
 # The backup's own connection goes by the socket, as the server's user.
 as sh -c "echo 'local all postgres trust' >'$top/data/pg_hba.conf'; echo 'host all all 127.0.0.1/32 scram-sha-256' >>'$top/data/pg_hba.conf'"
 as sh -c "cat >>'$top/data/postgresql.conf'" <<CONF

@@ -217,5 +217,5 @@ func writeTo(name string, stdout io.Writer, fn func(io.Writer) error) error {
 	if err := errors.Join(err, f.Close()); err != nil {
 		return err
 	}
-	return os.Rename(f.Name(), name)
+	return settleFile(f.Name(), name, true)
 }

@@ -84,5 +84,22 @@ func exportTo(ctx context.Context, s archives, slug, name string, force bool, st
 	if err := errors.Join(err, f.Close()); err != nil {
 		return out, err
 	}
-	return out, os.Rename(f.Name(), name)
+	return out, settleFile(f.Name(), name, force)
+}
+
+// settleFile gives a file that is whole its name, on the disk too. One that came
+// to be there meanwhile is not written over, unless it may be.
+func settleFile(from, name string, over bool) error {
+	move := os.Link // which fails where there is one
+	if over {
+		move = os.Rename
+	}
+	if err := move(from, name); err != nil {
+		return err
+	}
+	folder, err := os.Open(filepath.Dir(name))
+	if err != nil {
+		return err
+	}
+	return errors.Join(folder.Sync(), folder.Close())
 }

@@ -97,7 +97,7 @@ func (s *Service) identities(more []age.Identity) []age.Identity {
 var spelling = map[string]string{
 	"timezone": "UTC", "datestyle": "ISO, YMD", "intervalstyle": "iso_8601", "bytea_output": "hex", "extra_float_digits": "1",
 	"client_encoding": "UTF8", "xmloption": "content", "search_path": "pg_catalog, pg_temp", "statement_timeout": "0",
-	"idle_in_transaction_session_timeout": "0",
+	"idle_in_transaction_session_timeout": "0", "idle_session_timeout": "0",
 }
 
 // connect opens a connection for one piece of work. The master key is proved

@@ -139,6 +139,8 @@ func (s *Service) lookIn(ctx context.Context, tx pgx.Tx, slug, schema string, be
 		_, err := tx.Exec(ctx, "lock table "+pgx.Identifier{schema, t}.Sanitize()+" in access share mode")
 		if code := sqlState(err); code == "42P01" || code == "3F000" {
 			return nil, errMoved
+		} else if code == "55P03" {
+			return nil, apperr.New(apperr.Conflict, "", "the clinic's tables are locked, by a migration or a restore perhaps; try again when it is through")
 		}
 		if err != nil {
 			return nil, err

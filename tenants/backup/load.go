@@ -17,6 +17,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/cloister-health/cloister/internal/apperr"
+	"github.com/cloister-health/cloister/internal/files"
 )
 
 // home is where an archive comes to: the schema of the transaction's scope.
@@ -259,8 +260,10 @@ func (i *intake) row(to, line []byte) ([]byte, error) {
 }
 
 // loadFiles puts every file into the store for the clinic, encrypted for its
-// document there. One that is there already, in a clinic that is put back, stays.
-func (s *Service) loadFiles(ctx context.Context, h home, a *Reader, o RestoreOptions) error {
+// document there. One that is there already, in a clinic that is put back, stays;
+// and where another stands in its place it is put there after the commit, since
+// what is written over can't be brought back by a rollback.
+func (s *Service) loadFiles(ctx context.Context, h home, a *Reader, o RestoreOptions, out *Restored) error {
 	at := Progress{Step: "files", Done: len(a.Header().Tables), Total: len(a.Header().Tables) + 1}
 	return a.eachFile(func(id uuid.UUID, content []byte) error {
 		var n int
@@ -274,19 +277,53 @@ func (s *Service) loadFiles(ctx context.Context, h home, a *Reader, o RestoreOpt
 		if err := h.pace.rest(ctx); err != nil {
 			return err
 		}
-		if o.Replace && s.has(ctx, h, id, content) {
-			return nil
-		}
 		if s.conf.Files == nil {
 			return errors.New("there is no store of files")
+		}
+		if o.Replace {
+			there, err := s.read(ctx, &source{clinic: Clinic{ID: h.clinic}, keyhole: h.keyhole}, id)
+			switch {
+			case err == nil && bytes.Equal(there, content):
+				return nil
+			case !errors.Is(err, files.ErrGone):
+				out.afterwards = append(out.afterwards, id)
+				return nil
+			}
 		}
 		return s.conf.Files.Put(ctx, h.keyhole.keyset, h.clinic, id, content)
 	})
 }
 
-func (s *Service) has(ctx context.Context, h home, id uuid.UUID, content []byte) bool {
-	there, err := s.read(ctx, &source{clinic: Clinic{ID: h.clinic}, keyhole: h.keyhole}, id)
-	return err == nil && bytes.Equal(there, content)
+// putAfterwards puts the files that had to wait for the commit.
+func (s *Service) putAfterwards(ctx context.Context, open Opener, o RestoreOptions, out Restored) error {
+	if len(out.afterwards) == 0 {
+		return nil
+	}
+	in, err := open()
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	a, err := NewReader(stoppable{ctx: ctx, r: in}, s.own, s.identities(o.Identities), o.MaxBytes)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	for range a.Header().Tables {
+		if err := a.nextTable().skip(); err != nil {
+			return err
+		}
+	}
+	err = a.eachFile(func(id uuid.UUID, content []byte) error {
+		if !slices.Contains(out.afterwards, id) {
+			return nil
+		}
+		return s.conf.Files.Put(ctx, out.keyset, out.ID, id, content)
+	})
+	if err != nil {
+		return fmt.Errorf("the rows are as in the archive, and some of %d files that the store had otherwise are not; `cloister backup diff` names them: %w", len(out.afterwards), err)
+	}
+	return nil
 }
 
 // whole compares documents with files: each has one, or the archive says that

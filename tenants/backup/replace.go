@@ -42,7 +42,7 @@ func (s *Service) replace(ctx context.Context, conn *pgx.Conn, a *Reader, o Rest
 	if err != nil {
 		return Restored{}, err
 	}
-	out := Restored{ID: l.clinic, Slug: l.slug, Name: a.Header().Clinic.Name, Schema: l.schema, Status: l.status, From: a.Header(), Version: s.target(), Replaced: true}
+	out := Restored{ID: l.clinic, Slug: l.slug, Name: a.Header().Clinic.Name, Schema: l.schema, Status: l.status, From: a.Header(), Version: s.target(), Replaced: true, keyset: l.keyset}
 	shut := "update platform.clinics set status = 'archived', status_reason = $2, archived_at = coalesce(archived_at, now()), suspended_at = null, updated_at = now(), version = version + 1 where id = $1"
 	if err := s.begin(ctx, conn, &l.home, "replace", "as of "+a.Header().MadeAt.Format(time.RFC3339)); err != nil {
 		return out, err

@@ -13,6 +13,7 @@ import (
 
 	"github.com/cloister-health/cloister/internal/access"
 	"github.com/cloister-health/cloister/internal/apperr"
+	"github.com/cloister-health/cloister/internal/keys"
 	"github.com/cloister-health/cloister/tenants/migrate"
 	"github.com/cloister-health/cloister/tenants/provision"
 )
@@ -50,6 +51,9 @@ type Restored struct {
 	Rested     time.Duration `json:"rested"` // of it, so that others were not held up
 	Admin      uuid.UUID     `json:"-"`      // of a scrubbed copy, with the invitation
 	Invitation uuid.UUID     `json:"-"`
+
+	afterwards []uuid.UUID // files to put when the rows are there
+	keyset     *keys.Keyset
 }
 
 // Restore brings an archive back. It is read twice: first offline from end to
@@ -84,6 +88,9 @@ func (s *Service) Restore(ctx context.Context, open Opener, o RestoreOptions) (R
 	}
 	defer a.Close()
 	out, err := s.restore(ctx, a, o, v.Manifest.Header, pace)
+	if err == nil {
+		err = s.putAfterwards(ctx, open, o, out)
+	}
 	out.Took, out.Rested = time.Since(begun), pace.doneResting()
 	return out, err
 }
@@ -220,7 +227,7 @@ func (s *Service) fill(ctx context.Context, h home, a *Reader, o RestoreOptions,
 	if err := errors.Join(s.load(ctx, h, a, o), s.at(rowsLoaded)); err != nil {
 		return err
 	}
-	if err := errors.Join(s.loadFiles(ctx, h, a, o), s.at(filesPut)); err != nil {
+	if err := errors.Join(s.loadFiles(ctx, h, a, o, out), s.at(filesPut)); err != nil {
 		return err
 	}
 	m, err := a.finish()

@@ -1,6 +1,7 @@
 package backup_test
 
 import (
+	"errors"
 	"io"
 	"testing"
 
@@ -105,6 +106,33 @@ func TestReplacePutsAClinicBackAndKeepsWhatWasEnded(t *testing.T) {
 	k.change(t, "", "update clinic_alpha.invitations set revoked_at = now()")
 	k.change(t, "", "update clinic_alpha.displays set generation = 7")
 	k.change(t, "", "update clinic_alpha.shares set revoked_at = '2025-01-11'")
+	// A file that the store has otherwise is only written over when the rows are
+	// there; one that it lost comes back.
+	ks := k.keyset(t, testkit.Alpha.ID)
+	if err := k.store.Put(t.Context(), ks, testkit.Alpha.ID, documents[0], []byte("another")); err != nil {
+		t.Fatal(err)
+	}
+	if err := k.store.Remove(t.Context(), testkit.Alpha.ID, documents[1]); err != nil {
+		t.Fatal(err)
+	}
+	k.OnTurn(func(at string) error {
+		if at == backup.BeforeCommit {
+			return errors.New("no")
+		}
+		return nil
+	})
+	if _, err := k.Restore(t.Context(), open(file), backup.RestoreOptions{Replace: true, Confirm: "alpha"}); err == nil {
+		t.Error("it came to its end")
+	}
+	k.OnTurn(nil)
+	r, err := k.store.Open(t.Context(), ks, testkit.Alpha.ID, documents[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if there, err := io.ReadAll(r); err != nil || string(there) != "another" {
+		t.Errorf("a replacement that failed wrote over a file: %d bytes, %v", len(there), err)
+	}
+	_ = r.Close()
 	out, err := k.Restore(t.Context(), open(file), backup.RestoreOptions{Replace: true, Confirm: "alpha"})
 	if err != nil {
 		t.Fatal(err)
