@@ -91,7 +91,7 @@ func TestARunnerThatStandsStill(t *testing.T) {
 			}
 		}
 	}}
-	m, _ := on(t, dsn, testkit.Master(t), func(c *migrate.Config) { with(files)(c); c.Times.Idle, c.Tracer = 50*time.Millisecond, still })
+	m, _ := on(t, dsn, testkit.Master(t), func(c *migrate.Config) { with(files)(c); c.Times.Idle, c.Tracer = 400*time.Millisecond, still })
 	if r, err := m.Up(t.Context(), migrate.Options{}); err != nil || r.Migrated != 1 || len(r.Failures) > 0 || !slices.Equal(atTarget(t, dsn, target), []string{all[0].schema}) {
 		t.Errorf("%+v, %v", r, err)
 	}
