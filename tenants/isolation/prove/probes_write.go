@@ -121,28 +121,33 @@ func writing() probe {
 			col, _ := assignable(t, role)
 			return insertInto(t.in(v.schema), row) + " on conflict (id) do update set " + col + " = " + ident(t.name) + "." + col
 		}),
-		{name: "copy from", down: clinicDown, each: func(w *world, a, v *clinic) []attempt {
-			var out []attempt
-			for _, t := range w.tables {
-				for _, role := range w.attackers(t, "i") {
-					row := w.fresh(t, a, role, v.id.String())
-					if len(row) == 0 {
-						continue
-					}
-					cols := slices.Sorted(maps.Keys(row))
-					at := attempt{role: role, object: t.name, victim: v, setup: w.begin(a, role), commit: true}
-					for i, col := range cols {
-						at.lines, cols[i] = append(at.lines, row[col]), ident(col)
-					}
-					at.attack = one("copy " + t.in(v.schema) + " (" + strings.Join(cols, ", ") + ") from stdin")
-					out = append(out, at)
-				}
-			}
-			return out
-		}},
+		copyFrom(),
 		rolled("truncate", []wall{wallLogin}, func(t *table, v *clinic) string { return "truncate " + t.in(v.schema) + " cascade" }),
 	}
 	return p
+}
+
+// copyFrom brings a line of the attacker's into each of the victim's tables.
+func copyFrom() route {
+	return route{name: "copy from", down: clinicDown, each: func(w *world, a, v *clinic) []attempt {
+		var out []attempt
+		for _, t := range w.tables {
+			for _, role := range w.attackers(t, "i") {
+				row := w.fresh(t, a, role, v.id.String())
+				if len(row) == 0 {
+					continue
+				}
+				cols := slices.Sorted(maps.Keys(row))
+				at := attempt{role: role, object: t.name, victim: v, setup: w.begin(a, role), commit: true}
+				for i, col := range cols {
+					at.lines, cols[i] = append(at.lines, row[col]), ident(col)
+				}
+				at.attack = one("copy " + t.in(v.schema) + " (" + strings.Join(cols, ", ") + ") from stdin")
+				out = append(out, at)
+			}
+		}
+		return out
+	}}
 }
 
 // rolled is a destructive statement on every table: it must be refused, and is

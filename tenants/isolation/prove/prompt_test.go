@@ -65,12 +65,11 @@ func (p *prompt) play(script string, vars map[string]string) []result {
 			s, all = p.session(user), nil
 			continue
 		}
-		sql, variable, set := strings.Cut(line, " as sig")
+		sql := strings.TrimSuffix(line, ";")
+		_, variable, set := strings.Cut(line, " as sig")
 		if set {
 			sql = line[:strings.Index(line, " \\gset")]
 			variable, _, _ = strings.Cut("sig"+variable, " ")
-		} else {
-			sql = strings.TrimSuffix(line, ";")
 		}
 		if sql == "" {
 			continue
