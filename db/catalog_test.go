@@ -74,7 +74,7 @@ var definers = []string{
 	"clinic_today", "count_user", "current_actor", "current_clinic", "current_operator_id", "current_patient_id", "current_user_id",
 	"find_clinics", "gate_operator_session", "gate_operator_signin", "gate_reauth", "gate_session", "gate_signin", "guard_appointment", "guard_consultation",
 	"guard_document", "guard_follow_up", "guard_imported", "guard_leave", "guard_note", "guard_prescription", "guard_prescription_line", "guard_share", "guard_share_event", "guard_test_request", "guard_vitals", "learn_words", "move_visit",
-	"next_number", "note_activity", "number_patient", "number_token", "own_login", "platform_version", "record_change", "record_move", "record_registry_change",
+	"next_number", "note_activity", "number_patient", "number_token", "own_login", "platform_version", "record_change", "record_ledger", "record_move", "record_registry_change",
 	"record_view", "registered", "reserve_patients", "reserve_prescriptions", "resolve_clinic", "seal_registry", "seal_trail", "search_icd10", "search_patients", "share_look", "share_read", "share_try", "signing_keys", "take_quota", "tell", "tell_registry", "trail_row",
 }
 

@@ -80,6 +80,11 @@ func TestARestoredExportIsTheSame(t *testing.T) {
 	if a, b := value[string](t, k.admin, same, testkit.Alpha.ID), value[string](t, k.admin, same, out.ID); a != b {
 		t.Errorf("the copy uses %s, the original %s", b, a)
 	}
+	// Who took it out and brought it back is on the registry's trail.
+	if acts := value[string](t, k.admin, `select string_agg(concat_ws(' ', action, after ->> 'action', after ->> 'finished_at' is not null), ', ' order by xact, id)
+		from platform.trail where entity = 'provisionings'`); acts != "insert export t, insert copy f, update copy t, insert export t" {
+		t.Errorf("the registry's trail tells %s", acts)
+	}
 	// Numbering goes on where it was.
 	if _, err := tx.Exec(t.Context(), "insert into patients (id, first_name, registered_on) values (gen_random_uuid(), 'Next', '2025-03-01')"); err != nil {
 		t.Fatal(err)
