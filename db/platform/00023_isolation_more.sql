@@ -191,6 +191,11 @@ union all
 select 'CLO-A619', h.schema_name, c.relname, format('it is kept in the tablespace %s, not with its database', t.spcname), null, format('alter %s %I.%I set tablespace pg_default;', case when c.relkind in ('i', 'I') then 'index' else 'table' end, h.schema_name, c.relname)
 from pg_catalog.pg_class c join pg_catalog.pg_tablespace t on t.oid = c.reltablespace join isolation.homes h on h.oid = c.relnamespace
 union all
+-- No migration makes one, and the fingerprint groups indexes without this mark.
+select 'CLO-A806', h.schema_name, t.relname || ' index ' || i.relname, 'it takes an empty value for one that may be there once', pg_get_indexdef(i.oid),
+  format('drop index %1$I.%2$I; %3$s;', h.schema_name, i.relname, replace(pg_get_indexdef(i.oid), ' NULLS NOT DISTINCT', ''))
+from pg_catalog.pg_index x join pg_catalog.pg_class i on i.oid = x.indexrelid join pg_catalog.pg_class t on t.oid = x.indrelid join isolation.homes h on h.oid = t.relnamespace where x.indnullsnotdistinct
+union all
 select 'CLO-A620', b.schema_name, b.object, format('no migration and no extension made this %s', b.what), null, b.mend from by_hand b$sql$;
 
 execute $sql$create view isolation.findings as

@@ -46,7 +46,7 @@ var parts = []struct{ home, fields, from string }{
 		"k.confmatchtype, k.conexclop, k.connoinherit, hashtextextended(case when k.contype = 'c' and k.conname = c.relname || '_clinic' then " + strings.Replace(stripped, "%s", "k.conbin::text", 1) + " else k.conbin::text end, $4)",
 		withIDs + " join pg_catalog.pg_constraint k on k.conrelid = c.oid left join pg_catalog.pg_class f on f.oid = nullif(k.confrelid, 0)"},
 	{"c.relnamespace", "c.relname, t.relname, x.indkey::int2[], x.indclass, x.indcollation, x.indoption::int2[], x.indisunique, x.indisprimary, x.indisexclusion, x.indimmediate, x.indisvalid, x.indisready, x.indislive, " +
-		"x.indnkeyatts, c.relam, c.reloptions, c.reltablespace, x.indpred::text, x.indexprs::text",
+		"x.indnkeyatts, x.indnullsnotdistinct, c.relam, c.reloptions, c.reltablespace, x.indpred::text, x.indexprs::text",
 		"pg_catalog.pg_index x join pg_catalog.pg_class c on c.oid = x.indexrelid join pg_catalog.pg_class t on t.oid = x.indrelid where c.relnamespace = any ($1)"},
 	// Those of foreign keys have numbers in their names.
 	{"c.relnamespace", "c.relname, case when g.tgisinternal then '' else g.tgname end, g.tgenabled, g.tgfoid, g.tgtype, g.tgargs, g.tgattr::int2[], g.tgdeferrable, g.tginitdeferred, g.tgoldtable, g.tgnewtable, g.tgqual::text",

@@ -37,6 +37,7 @@ var batches = []batch{
 		{"the clinic's check with a way out", "alter table clinic_alpha.leaves drop constraint leaves_clinic, add constraint leaves_clinic check (clinic_id = '018f0000-0000-7000-8000-00000000a1fa' or true)", "A105", alpha, "leaves"},
 		{"the index of a shared table's clinic dropped", "drop index platform.old_slugs_clinic", "A107", "platform", "old_slugs"},
 		{"a unique key over all clinics that a clinic may write", "create unique index shared_phone on platform.clinics (phone, slug)", "A108", "platform", "clinics index shared_phone"},
+		{"a unique index that takes an empty value for one", "drop index clinic_alpha.appointments_visit_one; create unique index appointments_visit_one on clinic_alpha.appointments (visit_id) nulls not distinct", "A806", alpha, "appointments index appointments_visit_one"},
 		{"an index dropped", "drop index clinic_alpha.reminders_patient", "A804", alpha, "reminders index reminders_patient"},
 		{"a check of a state dropped", "alter table clinic_alpha.reminders drop constraint reminders_tries_check", "A804", alpha, "reminders constraint reminders_tries_check"},
 		{"a foreign key dropped", "alter table clinic_alpha.reminders drop constraint reminders_doctor_id_fkey", "A804", alpha, "reminders constraint reminders_doctor_id_fkey"},
