@@ -9,13 +9,9 @@ GO    ?= go
 SQLC  := $(GO) tool -modfile=tools/go.mod sqlc
 TEMPL := $(GO) tool -modfile=tools/go.mod templ
 LINT  := $(GO) tool -modfile=tools/lint.mod golangci-lint
-TESTS := $(GO) tool -modfile=tools/go.mod gotestsum
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
 BUILD    = $(GO) build -trimpath -ldflags "-X main.version=$(VERSION)"
-
-# The race detector needs a C compiler; without one the tests run all the same.
-RACE := $(shell command -v cc >/dev/null 2>&1 && echo -race)
 
 .PHONY: help
 help: ## List what there is
@@ -33,13 +29,13 @@ reset: build ## Drop the demo's data
 build: assets ## Build bin/cloister
 	@$(BUILD) -o bin/cloister ./cmd/cloister
 
-# What failed is told once more at the end, with nothing after it.
-# make check vets the tests; linking them without symbols for a debugger saves a
-# third of the time that a bare checkout needs to build them.
 .PHONY: test
 test: build postgres browser ## Run every test, in browsers too
-	@[ -n "$(RACE)" ] || echo "make test: no C compiler, so no race detector"
-	$(TESTS) --format pkgname --format-hide-empty-pkg -- $(RACE) -vet=off -ldflags='-s -w' -shuffle=on -timeout 20m $(TESTFLAGS) ./...
+	@tools/test $(TESTFLAGS)
+
+.PHONY: race
+race: build postgres browser ## Run every test under the race detector
+	@tools/test --all $(TESTFLAGS)
 
 .PHONY: bench
 bench: assets ## Measure the walls, the pool and the pages; BENCH="--quick" for a short run
