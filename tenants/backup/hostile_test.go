@@ -168,6 +168,13 @@ func TestHostileArchivesChangeNothing(t *testing.T) {
 		{"a number that is none", sane(replaced("tables/tokens/", "\t1\t", "\tone\t")), "do not take (SQLSTATE 22P02)"},
 		{"a reference to nobody", sane(replaced("tables/tokens/", "018f0000-0000-7000-8000-000000000030", "018f0000-0000-7000-8000-00000000dead")), "SQLSTATE 23503"},
 		{"a state that is none", sane(replaced("tables/visits/", "done", "gone")), "SQLSTATE 23514"},
+		{"a trail of numbers that no server comes to", sane(func(all []entry) []entry {
+			e := in(all, "tables/trail/")
+			f := bytes.SplitN(e.body, []byte{'\t'}, 4) // id, at, xact
+			f[2] = []byte("9223372036854775807")
+			e.body = bytes.Join(f, []byte{'\t'})
+			return all
+		}), "numbers that no server comes to"},
 		{"a slug that is none", sane(replaced("cloister.json", `"zone": "Asia/Kolkata"`, `"zone": "Asia/Kolkata", "name": ""`)), "describes its clinic as none can be"},
 		{"a file of nobody", edit(func(all []entry) []entry {
 			i := slices.IndexFunc(all, func(e entry) bool { return e.name == "manifest.json" })
