@@ -10,8 +10,8 @@ import (
 )
 
 // DefaultPace is the part of the time, in percent, that a restore works while
-// others are at work, too: what a read of theirs waits for at the 95th hundredth
-// then grows by less than a tenth (docs/operations/restore.md).
+// others are at work, too. Less takes too long on a busy machine, since a rest is
+// as long as the work before it was.
 const DefaultPace = 20
 
 const (
