@@ -56,10 +56,8 @@ const expected = (page, text) => (page.answers || []).some((code) => text.includ
 // refused says that these statuses are what the test is about.
 export const refused = (page, ...codes) => { page.answers = codes; };
 
-// What a theme changes: colours. What a width changes besides: where things stand
-// and whether they must be scrolled to. The other rules need no second run.
+// What a theme changes: colours. The other rules need no second run.
 const colours = ["color-contrast", "link-in-text-block"];
-const layout = [...colours, "target-size", "scrollable-region-focusable", "region", "bypass", "skip-link", "page-has-heading-one", "aria-hidden-focus"];
 const everything = { type: "tag", values: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] };
 
 // alike hides the third and later rows of a table or list that are built as
@@ -73,12 +71,10 @@ const alike = () => {
   }
 };
 
-// check runs axe over the page as it stands: every rule in the light theme (those
-// of the layout only, where the page was looked at in another width), and in the
-// dark one those of colour. Playwright evaluates it outside of the page's policy,
-// which stays in force for the page itself.
-export async function check(page, { again = false } = {}) {
-  const first = again ? { type: "rule", values: layout } : everything;
+// check runs axe over the page as it stands: every rule in the light theme, and
+// in the dark one those of colour. Playwright evaluates it outside of the
+// page's policy, which stays in force for the page itself.
+export async function check(page) {
   await page.evaluate(axe);
   const was = await page.evaluate(() => document.documentElement.dataset.theme);
   const wrong = [];
@@ -86,7 +82,7 @@ export async function check(page, { again = false } = {}) {
   // What lies half under the bar at the screen's lower edge scrolls out from
   // under it; that the focus is never there, walk looks at.
   await page.evaluate(() => document.querySelectorAll(".savebar").forEach((bar) => { bar.style.position = "static"; }));
-  for (const [theme, only] of [["light", first], ["dark", { type: "rule", values: colours }]]) {
+  for (const [theme, only] of [["light", everything], ["dark", { type: "rule", values: colours }]]) {
     const found = await page.evaluate(async ([theme, only]) => {
       document.documentElement.dataset.theme = theme;
       const { violations } = await window.axe.run(document, { runOnly: only, resultTypes: ["violations"], elementRef: false, preload: false });
@@ -116,8 +112,8 @@ export async function overflow(page) {
 }
 
 // inspect is the whole proof of a page as it stands, in both themes.
-export async function inspect(page, name, how) {
-  const wrong = (await check(page, how)).map((f) => `${name} ${f}`);
+export async function inspect(page, name) {
+  const wrong = (await check(page)).map((f) => `${name} ${f}`);
   const over = await overflow(page);
   if (over) wrong.push(`${name} ${over}`);
   wrong.push(...page.faults.splice(0).map((f) => `${name} ${f}`));

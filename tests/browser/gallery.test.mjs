@@ -17,8 +17,8 @@ before(async () => {
 after(async () => { await browser?.close(); });
 
 // What a clinic's day seldom or never shows.
-const seldom = ["/dev/ui", ...["clinics-none", "display-empty", "documents-none", "link-gone", "prescription-not-valid", "problem-401", "problem-500", "queue-empty", "queue-issued",
-  "settings-branding", "share-none", "share-over", "shut", "slip-58", "patients-none", "verified"].map((name) => "/dev/ui/" + name)];
+const seldom = ["/dev/ui", ...["clinics-none", "display-empty", "documents-none", "invitation", "isolation", "link-gone", "prescription-not-valid", "problem-401", "problem-500", "queue-empty", "queue-issued",
+  "settings-branding", "share-none", "share-over", "shut", "slip-58", "patients-none", "verified", "versions", "versions-none"].map((name) => "/dev/ui/" + name)];
 
 describe("gallery", { concurrency: 3 }, () => {
   // Two look at half of the pages each. How a phone itself behaves is looked at

@@ -148,10 +148,8 @@ describe("screens", { concurrency: 2 }, () => {
     for (const size of ["wide", "phone"]) {
       test(`${who} at ${size}`, async () => {
         const wrong = [];
-        let shell = size !== "wide"; // what only a phone shows stands around every screen
         await tour(who, size, async (page, name) => {
-          wrong.push(...await inspect(page, name, { again: size !== "wide" && !shell }));
-          shell = false;
+          wrong.push(...await inspect(page, name));
           if (!(await page.title()).trim()) wrong.push(name + " has no title");
           if (size === "wide") {
             await weigh(page, name);
