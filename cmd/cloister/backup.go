@@ -215,6 +215,17 @@ func newBackupDiff(env []string) *cobra.Command {
 	return cmd
 }
 
+// apart says in words what was counted of a table that could not be compared.
+func apart(t backup.Apart) string {
+	switch {
+	case t.Clinic == nil:
+		return "only in the archive, with " + counted(int(*t.Archive), "row")
+	case t.Archive == nil:
+		return "only in the clinic, with " + counted(int(*t.Clinic), "row")
+	}
+	return fmt.Sprintf("under another key: %s in the archive, %d in the clinic", counted(int(*t.Archive), "row"), *t.Clinic)
+}
+
 // differences keeps the first changes of each table.
 type differences struct {
 	most int
@@ -231,7 +242,7 @@ func (d *differences) add(c backup.Change) error {
 }
 
 func tellDiff(w io.Writer, d backup.Diff, show *differences) error {
-	if d.Equal() && len(d.NoTable) == 0 {
+	if d.Equal() {
 		_, err := fmt.Fprintln(w, "Nothing was lost, added or changed.")
 		return err
 	}
@@ -241,8 +252,10 @@ func tellDiff(w io.Writer, d backup.Diff, show *differences) error {
 			rows = append(rows, []string{t.Table, fmt.Sprint(t.Same), fmt.Sprint(t.Lost), fmt.Sprint(t.New), fmt.Sprint(t.Changed)})
 		}
 	}
-	for _, t := range d.NoTable {
-		rows = append(rows, []string{t, "only one of the two has this table"})
+	for _, t := range d.Apart {
+		if t.Rows() > 0 {
+			rows = append(rows, []string{t.Table, apart(t)})
+		}
 	}
 	if err := printTable(w, append(rows, []string{""})); err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 )
 
 // Kinds of change since an archive.
@@ -39,14 +40,39 @@ type TableDiff struct {
 // Diff is a comparison that came to its end.
 type Diff struct {
 	Archive Header      `json:"archive"`
-	Version int64       `json:"version"`            // of the clinic's schema
-	Tables  []TableDiff `json:"tables"`             // that both have
-	NoTable []string    `json:"no_table,omitempty"` // tables that only the clinic has, or only the archive
+	Version int64       `json:"version"` // of the clinic's schema
+	Tables  []TableDiff `json:"tables"`  // that both have
+	Apart   []Apart     `json:"apart,omitempty"`
 	Files   TableDiff   `json:"files"`
 }
 
-// Equal tells whether nothing was lost, added or changed.
+// Apart is a table that only one of the two has, or each with another key, so that
+// its rows can be counted and not compared.
+type Apart struct {
+	Table   string `json:"table"`
+	Archive *int64 `json:"archive,omitempty"` // rows there; nil without such a table
+	Clinic  *int64 `json:"clinic,omitempty"`
+}
+
+// Rows is how many both have together.
+func (t Apart) Rows() int64 {
+	var n int64
+	for _, side := range []*int64{t.Archive, t.Clinic} {
+		if side != nil {
+			n += *side
+		}
+	}
+	return n
+}
+
+// Equal tells whether nothing was lost, added or changed. A table that only one of
+// the versions has counts when rows are in it.
 func (d Diff) Equal() bool {
+	for _, t := range d.Apart {
+		if t.Rows() > 0 {
+			return false
+		}
+	}
 	for _, t := range append([]TableDiff{d.Files}, d.Tables...) {
 		if t.Lost+t.New+t.Changed > 0 {
 			return false
@@ -81,10 +107,11 @@ func (s *Service) Diff(ctx context.Context, open Opener, slug string, o VerifyOp
 		at.Step = t.Name
 		i := slices.IndexFunc(src.shape.tables, func(o Table) bool { return o.Name == t.Name && slices.Equal(o.Key, t.Key) })
 		if i < 0 {
-			out.NoTable = append(out.NoTable, t.Name)
-			if err := a.nextTable().skip(); err != nil {
+			n, err := a.nextTable().drain()
+			if err != nil {
 				return out, err
 			}
+			out.Apart = append(out.Apart, Apart{Table: t.Name, Archive: &n})
 			continue
 		}
 		d, err := src.compare(ctx, a.nextTable(), src.shape.tables[i], each)
@@ -96,8 +123,17 @@ func (s *Service) Diff(ctx context.Context, open Opener, slug string, o VerifyOp
 		tell(o.Progress, at)
 	}
 	for _, t := range src.shape.tables {
-		if !slices.ContainsFunc(a.Header().Tables, func(o Table) bool { return o.Name == t.Name }) {
-			out.NoTable = append(out.NoTable, t.Name)
+		if slices.ContainsFunc(out.Tables, func(d TableDiff) bool { return d.Table == t.Name }) {
+			continue
+		}
+		n, err := src.count(ctx, t)
+		if err != nil {
+			return out, err
+		}
+		if i := slices.IndexFunc(out.Apart, func(o Apart) bool { return o.Table == t.Name }); i >= 0 {
+			out.Apart[i].Clinic = &n
+		} else {
+			out.Apart = append(out.Apart, Apart{Table: t.Name, Clinic: &n})
 		}
 	}
 	if out.Files, err = s.compareFiles(ctx, src, a, each); err != nil {
@@ -214,6 +250,11 @@ func (p *pair) note(order int, was, is [][]byte) error {
 		return nil
 	}
 	return p.each(c)
+}
+
+func (src *source) count(ctx context.Context, t Table) (n int64, err error) {
+	err = src.tx.QueryRow(ctx, "select count(*) from "+pgx.Identifier{src.schema, t.Name}.Sanitize()).Scan(&n)
+	return n, err
 }
 
 // stream gives a living table's rows one by one, with what is encrypted open.

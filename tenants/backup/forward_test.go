@@ -1,6 +1,7 @@
 package backup_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/cloister-health/cloister/internal/testkit"
@@ -38,8 +39,14 @@ func TestAnArchiveOfAnOlderVersionComesForward(t *testing.T) {
 	}
 	k.audited(t)
 	d, err := k.Diff(t.Context(), open(file), "forward", backup.VerifyOptions{}, nil)
-	if err != nil || !d.Equal() || len(d.NoTable) == 0 {
+	if err != nil || !d.Equal() || len(d.Apart) == 0 {
 		t.Errorf("%+v, %v", d, err)
+	}
+	k.change(t, "", "insert into "+value[string](t, k.admin, "select schema_name from platform.schemas where clinic_id = $1", r.ID)+
+		".reminders (id, appointment_id, patient_id, doctor_id, starts_at, tried_at) values (gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), now(), now())")
+	d, err = k.Diff(t.Context(), open(file), "forward", backup.VerifyOptions{}, nil)
+	if i := slices.IndexFunc(d.Apart, func(a backup.Apart) bool { return a.Table == "reminders" }); err != nil || d.Equal() || i < 0 || d.Apart[i].Archive != nil || *d.Apart[i].Clinic != 1 {
+		t.Errorf("with a row where the archive has no table: %+v, %v", d.Apart, err)
 	}
 	if _, err := k.Restore(t.Context(), open(file), backup.RestoreOptions{Replace: true, Confirm: "alpha"}); err != nil || !k.routes(t, "alpha") {
 		t.Errorf("in its own place: %v", err)

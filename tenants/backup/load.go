@@ -310,7 +310,7 @@ func (s *Service) putAfterwards(ctx context.Context, open Opener, o RestoreOptio
 	}
 	defer a.Close()
 	for range a.Header().Tables {
-		if err := a.nextTable().skip(); err != nil {
+		if _, err := a.nextTable().drain(); err != nil {
 			return err
 		}
 	}

@@ -239,13 +239,13 @@ func (r *rows) check(line []byte) error {
 	return nil
 }
 
-// skip reads the table to its end.
-func (r *rows) skip() error {
-	for {
+// drain reads the table to its end and counts its rows.
+func (r *rows) drain() (int64, error) {
+	for n := int64(0); ; n++ {
 		if _, err := r.next(); errors.Is(err, io.EOF) {
-			return nil
+			return n, nil
 		} else if err != nil {
-			return err
+			return n, err
 		}
 	}
 }

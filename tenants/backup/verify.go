@@ -44,7 +44,7 @@ func (s *Service) Verify(ctx context.Context, open Opener, o VerifyOptions) (Ver
 	at := Progress{Total: len(out.Header.Tables) + 1}
 	for _, t := range out.Header.Tables {
 		at.Step = t.Name
-		if err := a.nextTable().skip(); err != nil {
+		if _, err := a.nextTable().drain(); err != nil {
 			return out, err
 		}
 		at.Done, at.Bytes = at.Done+1, a.bounded.got
