@@ -15,6 +15,7 @@ import (
 func newMigratePlan(env []string) *cobra.Command {
 	var o migrate.PlanOptions
 	var asJSON bool
+	var failOn string
 	cmd := &cobra.Command{
 		Use:   "plan",
 		Short: "Say what would run where, which locks it takes and what is unsafe in it",
@@ -22,9 +23,13 @@ func newMigratePlan(env []string) *cobra.Command {
 			"the locks that it takes and what in it stops others, takes long on a large table or breaks the program that serves meanwhile. " +
 			"Of the real database it reads the registry and the catalogs' statistics. How long a migration takes, and whether each clinic's rows fit it, it can't know. " +
 			"DATABASE_URL must belong to a superuser or a user with CREATEDB. " +
-			"Ends with 0 whether or not it warns, 1 when a migration fails. The warnings are explained in docs/operations/migrations.md.",
+			"Ends with 0 whether or not it warns, unless --fail-on says at what, and with 1 when a migration fails. The warnings are explained in docs/operations/migrations.md.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			worst, ok := map[string]migrate.Level{"": migrate.Danger + 1, "danger": migrate.Danger, "caution": migrate.Caution}[failOn]
+			if !ok {
+				return usageError{fmt.Errorf("--fail-on: %q is neither danger nor caution", failOn)}
+			}
 			c, err := loadConfig(env)
 			if err != nil {
 				return err
@@ -48,14 +53,19 @@ func newMigratePlan(env []string) *cobra.Command {
 			} else {
 				err = tellPlan(cmd.OutOrStdout(), p)
 			}
-			if err == nil && p.Fault() != nil {
+			switch {
+			case err != nil:
+			case p.Fault() != nil:
 				err = errors.New("a migration fails; nothing was changed")
+			case p.Worst() >= worst:
+				err = fmt.Errorf("there are warnings (--fail-on %s); nothing was changed", failOn)
 			}
 			return err
 		},
 	}
 	cmd.Flags().StringSliceVar(&o.Clinics, "clinic", nil, "only for these clinics, by slug; the shared schema's part is told all the same")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write it as JSON")
+	cmd.Flags().StringVar(&failOn, "fail-on", "", "end with 1 when there is a warning of this level or a higher one: danger or caution")
 	return cmd
 }
 

@@ -103,6 +103,17 @@ func (p Plan) Fault() *Fault {
 	return nil
 }
 
+// Worst is the highest level of a warning, 0 without one.
+func (p Plan) Worst() Level {
+	var worst Level
+	for _, s := range p.Steps() {
+		for _, w := range s.Warnings {
+			worst = max(worst, w.Level)
+		}
+	}
+	return worst
+}
+
 // PlanOptions narrow a plan.
 type PlanOptions struct {
 	Clinics []string // slugs; empty for all and the spares
