@@ -439,8 +439,8 @@ found (rule, schema_name, object, reason, evidence, mend) as (
   left join lateral (select split_part(c, '=', 2) as path from pg_catalog.pg_db_role_setting o, unnest(o.setconfig) c where o.setrole = r.oid and o.setdatabase = me.oid and c like 'search_path=%') p on true
   where k.attributes like 'login%' and not coalesce(p.path in ('', '""') or p.path ~ '(^|, *)pg_temp$', false)
   union all
-  select 'CLO-A308', null, coalesce('role ' || r.rolname, 'database ' || me.datname), format('the setting %s stands for its sessions', split_part(c, '=', 1)), c,
-    case when o.setrole = 0 then format('alter database %I reset %s;', me.datname, split_part(c, '=', 1)) when o.setdatabase = 0 then format('alter role %I reset %s;', r.rolname, split_part(c, '=', 1))
+  select 'CLO-A308', null, case when o.setrole <> 0 then 'role ' || r.rolname when o.setdatabase <> 0 then 'database ' || me.datname else 'all roles' end, format('the setting %s stands for its sessions', split_part(c, '=', 1)), c,
+    case when o.setrole = 0 and o.setdatabase = 0 then format('alter role all reset %s;', split_part(c, '=', 1)) when o.setrole = 0 then format('alter database %I reset %s;', me.datname, split_part(c, '=', 1)) when o.setdatabase = 0 then format('alter role %I reset %s;', r.rolname, split_part(c, '=', 1))
          else format('alter role %I in database %I reset %s;', r.rolname, me.datname, split_part(c, '=', 1)) end
   from pg_catalog.pg_db_role_setting o cross join me cross join unnest(o.setconfig) c left join pg_catalog.pg_roles r on r.oid = o.setrole
   where o.setdatabase in (0, me.oid) and (o.setrole = 0 or r.rolname in (select k.role from known k))

@@ -77,6 +77,7 @@ var batches = []batch{
 		{"a login's path without pg_temp", "do $$ begin execute format('alter role cloister_auditor in database %I set search_path = pg_catalog', current_database()); end $$", "A307", "", "role cloister_auditor"},
 		{"the service's path reset", "do $$ begin execute format('alter role cloister_app in database %I reset search_path', current_database()); end $$", "A307", "", "role cloister_app"},
 		{"triggers off for a login", "alter role cloister_migrator set session_replication_role = replica", "A308", "", "role cloister_migrator"},
+		{"triggers off for everybody", "alter role all set session_replication_role = replica", "A308", "", "all roles"},
 		{"a scope pretended for a login", "do $$ begin execute format('alter role cloister_app in database %I set app.clinic_id = ''x''', current_database()); end $$", "A308", "", "role cloister_app"},
 		{"a second superuser", "create role m_root login superuser", "A310", "", "role m_root"},
 		{"a login that may make roles", "create role m_maker login createrole", "A311", "", "role m_maker"},
