@@ -125,7 +125,8 @@ func number(v float64) string {
 	return fmt.Sprintf("%.2f", v)
 }
 
-// Run measures the cases whose names are in only, or all.
+// Run measures the cases whose names are in only, or all. With an error it gives
+// what was measured before, nil when nothing could be.
 func Run(ctx context.Context, e *Env, only string) (*Report, error) {
 	rep := &Report{Machine: machine(), Quick: e.Quick, At: time.Now().UTC()}
 	if err := e.start(ctx); err != nil {
@@ -140,7 +141,7 @@ func Run(ctx context.Context, e *Env, only string) (*Report, error) {
 		e.say("%s: %s", c.Name, c.Title)
 		rows, err := c.Run(ctx, e)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", c.Name, err)
+			return rep, fmt.Errorf("%s: %w", c.Name, err)
 		}
 		for _, r := range rows {
 			r.Case = c.Name

@@ -33,11 +33,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 2
 	}
 	rep, err := bench.Run(ctx, &bench.Env{Quick: *quick, State: *state, Log: stderr}, *only)
-	if err == nil {
-		err = rep.Print(stdout)
-	}
-	if err == nil && *file != "" {
-		err = save(rep, *file)
+	if rep != nil { // a case that fails late takes nothing from those before
+		err = errors.Join(err, rep.Print(stdout))
+		if *file != "" {
+			err = errors.Join(err, save(rep, *file))
+		}
 	}
 	if err != nil {
 		fmt.Fprintln(stderr, "bench:", err)
