@@ -21,6 +21,8 @@ type Tx struct {
 	Clinic *Clinic
 	Actor  Actor
 	Now    time.Time
+
+	entered []byte // digest of the form, nil for none; only a Write has it
 }
 
 // PlatformTx is an operator's transaction in the registry.
@@ -75,7 +77,7 @@ func (db *DB) clinicTx(ctx context.Context, write bool, fn func(ctx context.Cont
 		return err
 	}
 	return db.run(ctx, &e, write, func(t *txn) error {
-		return fn(ctx, &Tx{txn: t, Clinic: s.Clinic, Actor: s.Actor, Now: db.conf.Now()})
+		return fn(ctx, &Tx{txn: t, Clinic: s.Clinic, Actor: s.Actor, Now: db.conf.Now(), entered: db.signer.seal(s.Entered)})
 	})
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/cloister-health/cloister/internal/access"
+	"github.com/cloister-health/cloister/internal/httpx"
 	"github.com/cloister-health/cloister/internal/testkit"
 )
 
@@ -132,6 +133,11 @@ func TestDeskRegisterForm(t *testing.T) {
 	if a, b := tokenOf.FindString(w.Body.String()), tokenOf.FindString(again.Body.String()); a == "" || a != b {
 		t.Errorf("the same form gave %q and %q", a, b)
 	}
+	// Who had no answer, went on typing and sends it again is told what is kept.
+	f.Set("name", "Meena Kulkarni Joshi")
+	want(t, s.send("POST", "/register", access.Receptionist, f, true), 422, []string{"sent before with other entries", `value="Meena Kulkarni Joshi"`}, "issued to")
+	f.Set("purpose", strings.Repeat("x", httpx.DefaultBody))
+	want(t, s.send("POST", "/register", access.Receptionist, f, true), 413, []string{"too large"}, "Fill this in")
 	want(t, s.send("GET", "/register/matches?phone=98111+11111", access.Receptionist, nil, true), 200, []string{"Asha Kulkarni", "Meena Kulkarni"}, "9811111111")
 	want(t, s.send("GET", "/register/matches?name=Aasha+Kulkarnee&born=17/05/1980", access.Receptionist, nil, true), 200, []string{"Asha Kulkarni"})
 }

@@ -12,7 +12,7 @@ import (
 )
 
 const claimSubmission = `-- name: ClaimSubmission :execrows
-insert into submissions (id, user_id, action, result_id) values ($1, $2, $3, $4) on conflict (id) do nothing
+insert into submissions (id, user_id, action, result_id, entered) values ($1, $2, $3, $4, $5) on conflict (id) do nothing
 `
 
 type ClaimSubmissionParams struct {
@@ -20,6 +20,7 @@ type ClaimSubmissionParams struct {
 	UserID   uuid.UUID
 	Action   string
 	ResultID uuid.UUID
+	Entered  []byte
 }
 
 // No row: the same form was sent before, or is being sent by another request
@@ -30,6 +31,7 @@ func (q *Queries) ClaimSubmission(ctx context.Context, arg ClaimSubmissionParams
 		arg.UserID,
 		arg.Action,
 		arg.ResultID,
+		arg.Entered,
 	)
 	if err != nil {
 		return 0, err
@@ -38,17 +40,18 @@ func (q *Queries) ClaimSubmission(ctx context.Context, arg ClaimSubmissionParams
 }
 
 const getSubmission = `-- name: GetSubmission :one
-select action, result_id from submissions where id = $1
+select action, result_id, entered from submissions where id = $1
 `
 
 type GetSubmissionRow struct {
 	Action   string
 	ResultID uuid.UUID
+	Entered  []byte
 }
 
 func (q *Queries) GetSubmission(ctx context.Context, id uuid.UUID) (GetSubmissionRow, error) {
 	row := q.db.QueryRow(ctx, getSubmission, id)
 	var i GetSubmissionRow
-	err := row.Scan(&i.Action, &i.ResultID)
+	err := row.Scan(&i.Action, &i.ResultID, &i.Entered)
 	return i, err
 }

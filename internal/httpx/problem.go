@@ -55,9 +55,8 @@ var (
 // Internal, and only the log sees what it was.
 func safe(err error) *apperr.Error {
 	var ours *apperr.Error
-	var large *http.MaxBytesError
 	switch {
-	case errors.As(err, &large):
+	case isTooLarge(err):
 		return errTooLarge
 	case errors.As(err, &ours) && ours.Code == apperr.NotFound:
 		return errNotFound // one answer for all that is not there
@@ -69,6 +68,11 @@ func safe(err error) *apperr.Error {
 		return errUnavailable
 	}
 	return errInternal
+}
+
+func isTooLarge(err error) bool {
+	var large *http.MaxBytesError
+	return errors.As(err, &large)
 }
 
 // fail is the one place where an error becomes an answer.

@@ -208,8 +208,12 @@ func (rt *Router) admit(w http.ResponseWriter, r *http.Request, row *Route, info
 	if err := rt.allow(row, info); err != nil {
 		return nil, err
 	}
+	form, err := entered(r)
+	if err != nil {
+		return nil, err
+	}
 	if who != nil {
-		ctx = tenants.WithScope(ctx, tenants.Scope{Clinic: c, Actor: who.Actor, Session: who.Session, RequestID: info.RequestID, Address: info.Address, Reason: who.Reason})
+		ctx = tenants.WithScope(ctx, tenants.Scope{Clinic: c, Actor: who.Actor, Session: who.Session, RequestID: info.RequestID, Address: info.Address, Reason: who.Reason, Entered: form})
 	}
 	if outcome != tenants.Active && !row.Closed {
 		return rt.shut(w, r.WithContext(ctx), info)
