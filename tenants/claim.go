@@ -23,7 +23,11 @@ func Claim(ctx context.Context, tx *Tx, key uuid.UUID, action string, id uuid.UU
 	if key == uuid.Nil || tx.Actor.Kind != access.User {
 		return false, uuid.Nil, apperr.New(apperr.Conflict, "error.form.key", "This form is out of date; open it again")
 	}
-	n, err := tx.Q().ClaimSubmission(ctx, tenantdb.ClaimSubmissionParams{ID: key, UserID: tx.Actor.ID, Action: action, ResultID: id, Entered: tx.entered})
+	var entered []byte
+	if tx.entered != (Digest{}) {
+		entered = tx.entered[:]
+	}
+	n, err := tx.Q().ClaimSubmission(ctx, tenantdb.ClaimSubmissionParams{ID: key, UserID: tx.Actor.ID, Action: action, ResultID: id, Entered: entered})
 	if err != nil {
 		return false, uuid.Nil, err
 	}
@@ -34,7 +38,7 @@ func Claim(ctx context.Context, tx *Tx, key uuid.UUID, action string, id uuid.UU
 	if err != nil || before.Action != action {
 		return false, uuid.Nil, apperr.Wrap(apperr.Conflict, "error.form.key", "This form is out of date; open it again", err)
 	}
-	if before.Entered != nil && tx.entered != nil && !bytes.Equal(before.Entered, tx.entered) {
+	if before.Entered != nil && entered != nil && !bytes.Equal(before.Entered, entered) {
 		return false, uuid.Nil, apperr.New(apperr.Conflict, "error.form.sent", "This form was sent before with other entries, and those are saved. What you changed since is not: open what was saved and change it there")
 	}
 	return false, before.ResultID, nil

@@ -39,7 +39,8 @@ type Scope struct {
 	Entered   Digest // of the form that is being carried out, all zero for none
 }
 
-// Digest is SHA-256 of what somebody entered in a form.
+// Digest stands for what somebody entered in a form, and tells nothing of it
+// without the key that made it.
 type Digest [sha256.Size]byte
 
 type scopeKey struct{}
@@ -142,20 +143,6 @@ func (g *signer) sign(clinic, actor, role string) string {
 	m.Reset()
 	m.Write([]byte(clinic + "|" + actor + "|" + role))
 	return g.prefix + hex.EncodeToString(m.Sum(nil))
-}
-
-// seal is a digest as the database keeps it, nil for none. It is keyed, since
-// who reads the table without the key could else try all numbers of an identity.
-func (g *signer) seal(d Digest) []byte {
-	if d == (Digest{}) {
-		return nil
-	}
-	m := g.mac.Get().(hash.Hash)
-	defer g.mac.Put(m)
-	m.Reset()
-	m.Write([]byte("form|"))
-	m.Write(d[:])
-	return m.Sum(nil)
 }
 
 func (g *signer) entry(s Scope, clinic, path string) entry {

@@ -22,7 +22,7 @@ type Tx struct {
 	Actor  Actor
 	Now    time.Time
 
-	entered []byte // digest of the form, nil for none; only a Write has it
+	entered Digest
 }
 
 // PlatformTx is an operator's transaction in the registry.
@@ -77,7 +77,7 @@ func (db *DB) clinicTx(ctx context.Context, write bool, fn func(ctx context.Cont
 		return err
 	}
 	return db.run(ctx, &e, write, func(t *txn) error {
-		return fn(ctx, &Tx{txn: t, Clinic: s.Clinic, Actor: s.Actor, Now: db.conf.Now(), entered: db.signer.seal(s.Entered)})
+		return fn(ctx, &Tx{txn: t, Clinic: s.Clinic, Actor: s.Actor, Now: db.conf.Now(), entered: s.Entered})
 	})
 }
 

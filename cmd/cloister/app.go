@@ -94,7 +94,7 @@ func newApp(ctx context.Context, c config, h *health, metrics prometheus.Registe
 	signedIn := httpx.People{Identity: a.people}
 	a.router, err = httpx.New(httpx.Options{
 		Routes: site.Routes(), Mounts: mounts(c, h, faces), Resolve: a.db.Resolve, Can: faces.Can,
-		Session: signedIn.Session, Operator: signedIn.Operator, Problem: faces.Problem, Shut: site.Shut, Log: log, Proxies: c.Proxies, Stopping: h.stopping,
+		Session: signedIn.Session, Operator: signedIn.Operator, Problem: faces.Problem, Shut: site.Shut, Log: log, Proxies: c.Proxies, Stopping: h.stopping, FormKey: m.FormKey(),
 	})
 	return a, err
 }

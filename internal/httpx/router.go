@@ -33,6 +33,7 @@ type Options struct {
 	Limits   Limits
 	Proxies  []netip.Prefix  // whose X-Forwarded-For and X-Request-Id are believed
 	Stopping <-chan struct{} // closes when the service begins to stop: streams, which have no end, end then
+	FormKey  []byte          // makes the digests of what is entered in forms
 	Origins  []string        // further origins that may post, such as a clinic's own domain
 }
 
@@ -208,7 +209,7 @@ func (rt *Router) admit(w http.ResponseWriter, r *http.Request, row *Route, info
 	if err := rt.allow(row, info); err != nil {
 		return nil, err
 	}
-	form, err := entered(r)
+	form, err := rt.entered(r)
 	if err != nil {
 		return nil, err
 	}

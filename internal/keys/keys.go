@@ -108,8 +108,8 @@ func (m *Master) ScopeKey() []byte { return append([]byte(nil), m.scope...) }
 // LinkKey signs one-time links.
 func (m *Master) LinkKey() []byte { return m.derive("cloister link v1") }
 
-// CookieKey signs cookies.
-func (m *Master) CookieKey() []byte { return m.derive("cloister cookie v1") }
+// FormKey makes digests of what was entered in forms.
+func (m *Master) FormKey() []byte { return m.derive("cloister form v1") }
 
 // ArchiveKeys are the two keys of clinics' archives: one opens those that this
 // installation wrote, the other seals what is in them.

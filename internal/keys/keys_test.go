@@ -80,7 +80,7 @@ func TestDerivationsAreStableAndApart(t *testing.T) {
 		t.Fatal(err)
 	}
 	seen := map[string]string{}
-	for name, k := range map[string][]byte{"scope": m.ScopeKey(), "link": m.LinkKey(), "cookie": m.CookieKey(), "check": m.Check(),
+	for name, k := range map[string][]byte{"scope": m.ScopeKey(), "link": m.LinkKey(), "form": m.FormKey(), "check": m.Check(),
 		"app": []byte(m.DatabasePassword("cloister_app")), "migrator": []byte(m.DatabasePassword("cloister_migrator"))} {
 		if other, ok := seen[string(k)]; ok {
 			t.Errorf("%s and %s are one key", name, other)

@@ -141,8 +141,7 @@ func again(r *http.Request) *page.Again {
 	}
 	a := &page.Again{Action: r.URL.RequestURI()}
 	for _, name := range slices.Sorted(maps.Keys(r.PostForm)) {
-		switch name {
-		case "password", "again", "current":
+		if slices.Contains(httpx.Passwords, name) {
 			return nil
 		}
 		for _, v := range r.PostForm[name] {
