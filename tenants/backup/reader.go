@@ -239,13 +239,13 @@ func (r *rows) check(line []byte) error {
 	return nil
 }
 
-// drain reads the table to its end and counts its rows.
+// drain reads the table to its end and gives the number of its rows.
 func (r *rows) drain() (int64, error) {
-	for n := int64(0); ; n++ {
+	for {
 		if _, err := r.next(); errors.Is(err, io.EOF) {
-			return n, nil
+			return r.count.Rows, nil
 		} else if err != nil {
-			return n, err
+			return 0, err
 		}
 	}
 }
