@@ -271,6 +271,7 @@ func TestCheckWallsFindsEachFault(t *testing.T) {
 		"grant public":            "grant select on visits to public",
 		"grant app":               "grant select on visits to cloister_app",
 		"no trail":                "drop trigger trail on visits",
+		"no trail, by a block":    "do $$ begin begin drop trigger trail on visits; exception when others then null; end; end $$",
 		"trail disabled":          "alter table visits disable trigger trail",
 		"no check":                "alter table visits drop constraint visits_clinic",
 		"check of another clinic": "alter table visits drop constraint visits_clinic, add constraint visits_clinic check (clinic_id is not null)",
@@ -284,12 +285,17 @@ func TestCheckWallsFindsEachFault(t *testing.T) {
 	}
 	for name, sql := range faults {
 		t.Run(name, func(t *testing.T) {
-			tx := testkit.Begin(t, testkit.Conn(t, w.Admin))
-			if _, err := tx.Exec(t.Context(), "set local search_path = clinic_alpha, ext, pg_temp; "+sql, pgx.QueryExecModeSimpleProtocol); err != nil {
-				t.Fatal(err)
-			}
-			if _, err := tx.Exec(t.Context(), "select platform.check_walls('clinic_alpha')"); sqlstate(err) != "42501" {
-				t.Errorf("check_walls says %v", err)
+			for _, changedOnly := range []bool{false, true} {
+				tx := testkit.Begin(t, testkit.Conn(t, w.Admin))
+				if _, err := tx.Exec(t.Context(), "set local search_path = clinic_alpha, ext, pg_temp; "+sql, pgx.QueryExecModeSimpleProtocol); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := tx.Exec(t.Context(), "select platform.check_walls('clinic_alpha', $1)", changedOnly); sqlstate(err) != "42501" {
+					t.Errorf("check_walls, of what changed only: %v, says %v", changedOnly, err)
+				}
+				if err := tx.Rollback(t.Context()); err != nil {
+					t.Fatal(err)
+				}
 			}
 		})
 	}

@@ -215,15 +215,14 @@ $$;
 -- No catalog has an index on its namespace, so what stands in the schema is read
 -- from the dependencies: with a thousand clinics that is the difference between
 -- a millisecond and a scan of every clinic's tables.
--- Spelling a policy out opens its table, which is most of the work. A migration
--- therefore has only those of tables that its own transaction touched spelled
--- out (changed_only): the others were when they landed. Everything else is
--- looked at for the whole schema, and without changed_only this is, too.
+-- Checks, policies and triggers are most of the work. A migration therefore has
+-- only those of the tables looked at that its own transaction changed
+-- (changed_only): the others' were when they landed. Everything else is looked at
+-- for the whole schema, and without changed_only this is, too.
 create function platform.check_walls(home text, changed_only boolean default false) returns void
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   fault  text;
-  mine   integer := case when changed_only then age(pg_current_xact_id()::xid) end;
   clinic uuid := (select s.clinic_id from platform.schemas s where s.schema_name = home);
   -- A policy is the wall alone, or the wall AND its own condition; an OR around
   -- it deparses otherwise.
@@ -234,16 +233,16 @@ begin
     inside as materialized (
       select d.classid, d.objid from pg_depend d where d.refclassid = 'pg_namespace'::regclass and d.refobjid = home::regnamespace),
     rel as materialized (
-      select c.oid, c.xmin as written, c.relname, c.relkind, c.relrowsecurity, c.relforcerowsecurity, c.relacl
+      select c.oid, c.relname, c.relkind, c.relrowsecurity, c.relforcerowsecurity, c.relacl
       from inside i join pg_class c on c.oid = i.objid where i.classid = 'pg_class'::regclass),
     tab as materialized (select * from rel where relkind in ('r', 'p')),
-    -- A subtransaction's id is younger than its transaction's, so it counts, too.
+    -- Who changes a table's columns, constraints, policies or triggers holds a lock
+    -- on it to the end that readers and writers of rows do not take.
     touched as materialized (
-      select t.* from tab t
-      where not changed_only or age(t.written) <= mine
-        or exists (select from pg_attribute a where a.attrelid = t.oid and a.attname = 'clinic_id' and age(a.xmin) <= mine)
-        or exists (select from pg_policy p where p.polrelid = t.oid and age(p.xmin) <= mine)
-        or exists (select from pg_constraint k where k.conrelid = t.oid and age(k.xmin) <= mine)),
+      select * from tab t
+      where not changed_only or t.oid in (
+        select l.relation from pg_locks l
+        where l.pid = pg_backend_pid() and l.locktype = 'relation' and l.mode not in ('AccessShareLock', 'RowShareLock', 'RowExclusiveLock'))),
     -- Materialised, so that each expression is spelled out once.
     pol as materialized (
       select t.relname, p.polname, p.polpermissive, p.polcmd, pg_get_expr(p.polqual, p.polrelid) as qual, pg_get_expr(p.polwithcheck, p.polrelid) as checked
@@ -256,14 +255,11 @@ begin
     from rel r where r.relkind in ('v', 'm', 'f', 'S', 'c')
     union all
     select format('%s: no clinic_id check of this schema', t.relname)
-    from tab t where not exists (select from pg_constraint k where k.conrelid = t.oid and k.contype = 'c' and k.conname = t.relname || '_clinic' and k.convalidated)
-    union all
-    select format('%s: no clinic_id check of this schema', t.relname)
-    from touched t where exists (select from pg_constraint k where k.conrelid = t.oid and k.contype = 'c' and k.conname = t.relname || '_clinic' and k.convalidated
-        and pg_get_constraintdef(k.oid) <> format('CHECK ((clinic_id = %L::uuid))', clinic))
+    from touched t where not exists (select from pg_constraint k where k.conrelid = t.oid and k.contype = 'c' and k.conname = t.relname || '_clinic' and k.convalidated
+        and pg_get_constraintdef(k.oid) = format('CHECK ((clinic_id = %L::uuid))', clinic))
     union all
     select format('%s: no trail trigger', t.relname)
-    from tab t where t.relname <> 'trail'
+    from touched t where t.relname <> 'trail'
       and not exists (select from pg_trigger g where g.tgrelid = t.oid and g.tgname = 'trail' and g.tgenabled = 'O')
     union all
     select format('%s: policy %s does not begin with the wall', p.relname, p.polname)
@@ -274,7 +270,7 @@ begin
        or (p.checked <> alone and not starts_with(p.checked, front))
     union all
     select format('%s: no policy', t.relname)
-    from tab t where not exists (select from pg_policy p where p.polrelid = t.oid)
+    from touched t where not exists (select from pg_policy p where p.polrelid = t.oid)
     union all
     select format('%s: a right for %s that goes round the roles', r.relname, coalesce(nullif(pg_get_userbyid(a.grantee), 'unknown (OID=0)'), 'public'))
     from rel r, aclexplode(r.relacl) a

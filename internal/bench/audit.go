@@ -22,11 +22,11 @@ func Audit(ctx context.Context, e *Env) ([]Row, error) {
 	}
 	var rows []Row
 	for _, n := range sizes {
-		in, err := e.install(ctx, fmt.Sprintf("audit_%d", n))
+		in, err := e.installed(ctx, "kept", n)
 		if err != nil {
 			return nil, err
 		}
-		took, objects, err := in.audited(ctx, n, rounds)
+		took, objects, err := in.audited(ctx, rounds)
 		in.close()
 		if err != nil {
 			return nil, err
@@ -40,10 +40,7 @@ func Audit(ctx context.Context, e *Env) ([]Row, error) {
 	return rows, nil
 }
 
-func (in *installation) audited(ctx context.Context, n, rounds int) (took []float64, objects int, err error) {
-	if err := in.grow(ctx, n); err != nil {
-		return nil, 0, err
-	}
+func (in *installation) audited(ctx context.Context, rounds int) (took []float64, objects int, err error) {
 	dsn, err := pg.Login(in.admin, "cloister_auditor", appPassword)
 	if err != nil {
 		return nil, 0, err

@@ -22,6 +22,19 @@ import (
 	"github.com/cloister-health/cloister/tenants/provision"
 )
 
+// installed gives the installation of a name that has n clinics or some more.
+func (e *Env) installed(ctx context.Context, name string, n int) (*installation, error) {
+	in, err := e.install(ctx, fmt.Sprintf("%s_%d", name, n))
+	if err != nil {
+		return nil, err
+	}
+	if err := in.grow(ctx, n); err != nil {
+		in.close()
+		return nil, err
+	}
+	return in, nil
+}
+
 // installation is a database made by the product's own commands, for what the
 // product does to clinics as a whole. It stays for the next run and only grows.
 type installation struct {

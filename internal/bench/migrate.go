@@ -20,16 +20,13 @@ func Migrate(ctx context.Context, e *Env) ([]Row, error) {
 	if e.Quick {
 		sizes, rounds = []int{3, 6}, 2
 	}
-	in, err := e.install(ctx, fmt.Sprintf("install_%d", sizes[len(sizes)-1]))
-	if err != nil {
-		return nil, err
-	}
-	defer in.close()
 	var rows []Row
 	for _, n := range sizes {
-		if err := in.grow(ctx, n); err != nil {
+		in, err := e.installed(ctx, "changed", n)
+		if err != nil {
 			return nil, err
 		}
+		defer in.close()
 		more, err := in.migrations(ctx, rounds)
 		if err != nil {
 			return nil, err

@@ -21,17 +21,14 @@ func Provision(ctx context.Context, e *Env) ([]Row, error) {
 	if e.Quick {
 		sizes, each = []int{3, 6}, 3
 	}
-	in, err := e.install(ctx, fmt.Sprintf("install_%d", sizes[len(sizes)-1]))
-	if err != nil {
-		return nil, err
-	}
-	defer in.close()
 	var rows []Row
 	first := map[bool]float64{}
 	for _, n := range sizes {
-		if err := in.grow(ctx, n); err != nil {
+		in, err := e.installed(ctx, "changed", n)
+		if err != nil {
 			return nil, err
 		}
+		defer in.close()
 		all, err := in.service.List(ctx)
 		if err != nil {
 			return nil, err

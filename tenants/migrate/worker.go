@@ -29,6 +29,7 @@ func (m *Migrator) worker(lock time.Duration, retries int) *worker {
 	w := &worker{m: m, times: m.conf.Times, retries: retries}
 	w.times.Lock = lock
 	if c, err := m.ownerConfig(); err == nil { // else pending has said so of the same string
+		c.RuntimeParams["plan_cache_mode"] = "force_generic_plan" // the same few statements at every clinic
 		w.db = stdlib.OpenDB(*c)
 		w.db.SetMaxOpenConns(1)
 	}
