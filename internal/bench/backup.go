@@ -62,7 +62,7 @@ func Backup(ctx context.Context, e *Env) ([]Row, error) {
 			rows = append(rows, row)
 		}
 	}
-	more, err := disturbance(ctx, in, 4*rounds)
+	more, err := disturbance(ctx, in, rounds)
 	return append(rows, more...), err
 }
 
@@ -182,6 +182,9 @@ func disturbance(ctx context.Context, in *installation, rounds int) ([]Row, erro
 	}
 	var rows []Row
 	for _, pace := range []int{backup.DefaultPace, 100} {
+		if pace == 100 {
+			rounds *= 4 // of a second each
+		}
 		more, err := l.beside(ctx, rounds, pace, func() (backup.Restored, error) { return b.restore(ctx, archive.Bytes(), pace) },
 			func(r backup.Restored) error { return b.drop(ctx, r.ID, r.Schema) })
 		if err != nil {
