@@ -37,9 +37,9 @@ const (
 
 // parts give schema and fields; each row's fields are hashed under the part's place.
 var parts = []struct{ home, fields, from string }{
-	{"c.relnamespace", "c.relname, c.relkind, c.relrowsecurity, c.relforcerowsecurity, c.relowner, c.relacl, c.relpersistence, c.reloptions, c.relreplident, c.relispartition, c.reltablespace, c.relam",
+	{"c.relnamespace", "c.relname, c.relkind, c.relrowsecurity, c.relforcerowsecurity, c.relowner, c.relacl::text, c.relpersistence, c.reloptions, c.relreplident, c.relispartition, c.reltablespace, c.relam",
 		relationsOf + " and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S', 'c')"},
-	{"c.relnamespace", "c.relname, a.attname, a.attnum, a.atttypid, a.atttypmod, a.attnotnull, a.attcollation, a.attidentity, a.attgenerated, a.attacl",
+	{"c.relnamespace", "c.relname, a.attname, a.attnum, a.atttypid, a.atttypmod, a.attnotnull, a.attcollation, a.attidentity, a.attgenerated, a.attacl::text",
 		"pg_catalog.pg_class c join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped where c.relnamespace = any ($1) and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S', 'c')"},
 	{"c.relnamespace", "c.relname, d.adnum, hashtextextended(" + strings.Replace(stripped, "%s", "d.adbin::text", 1) + ", $4)", withIDs + " join pg_catalog.pg_attrdef d on d.adrelid = c.oid"},
 	{"c.relnamespace", "c.relname, k.conname, k.contype, k.convalidated, k.condeferrable, k.condeferred, k.conkey, f.relname, nullif(f.relnamespace, c.relnamespace), k.confkey, k.confupdtype, k.confdeltype, " +
@@ -66,7 +66,7 @@ var parts = []struct{ home, fields, from string }{
 	// No clinic has functions or types, so that one in a schema makes it a class of its own.
 	{"p.pronamespace", "p.oid", "pg_catalog.pg_proc p where p.pronamespace = any ($1)"},
 	{"y.typnamespace", "y.oid", "pg_catalog.pg_type y where y.typtype in ('e', 'd', 'r') and y.typnamespace = any ($1)"},
-	{"n.oid", "n.nspowner, n.nspacl", "pg_catalog.pg_namespace n where n.oid = any ($1)"},
+	{"n.oid", "n.nspowner, n.nspacl::text", "pg_catalog.pg_namespace n where n.oid = any ($1)"},
 }
 
 func numbers() string {
