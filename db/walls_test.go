@@ -272,6 +272,7 @@ func TestCheckWallsFindsEachFault(t *testing.T) {
 		"grant app":               "grant select on visits to cloister_app",
 		"no trail":                "drop trigger trail on visits",
 		"no trail, by a block":    "do $$ begin begin drop trigger trail on visits; exception when others then null; end; end $$",
+		"no trail, by cascade":    "drop function platform.record_change() cascade",
 		"trail disabled":          "alter table visits disable trigger trail",
 		"no check":                "alter table visits drop constraint visits_clinic",
 		"check of another clinic": "alter table visits drop constraint visits_clinic, add constraint visits_clinic check (clinic_id is not null)",

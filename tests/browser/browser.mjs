@@ -10,12 +10,12 @@ const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 export const address = process.env.CLOISTER_URL;
 export const sizes = { wide: { width: 1440, height: 900 }, phone: { width: 390, height: 844 } };
 
-export async function launch() {
+export async function launch(...more) {
   if (!address) throw new Error("CLOISTER_URL must be the address of a running server");
   return chromium.launch({
     executablePath: process.env.CHROMIUM || "/usr/bin/chromium",
     args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--autoplay-policy=document-user-activation-required",
-      "--js-flags=--no-turbofan,--single-threaded-gc"], // a page is gone before code that was made fast for it pays
+      "--js-flags=--no-turbofan,--single-threaded-gc", ...more], // a page is gone before code that was made fast for it pays
   });
 }
 

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { gzipSync } from "node:zlib";
 import { after, before, describe, test } from "node:test";
-import { address, inspect, launch, open, refused, walk } from "./browser.mjs";
+import { address, inspect, launch, open, overflow, refused, walk } from "./browser.mjs";
 import { clinic, screenLink, signIn } from "./people.mjs";
 
 let browser, screen;
@@ -208,4 +208,21 @@ describe("all screens together", { concurrency: 2 }, () => {
       assert.deepEqual(wrong, []);
     });
   }
+
+  // Who sets letters twice as large in the browser gets the arrangement of a
+  // narrower screen, with no name cut off.
+  test("can be read with letters twice as large", async () => {
+    const large = await launch("--blink-settings=defaultFontSize=32");
+    const page = await open(large, { session: sessions.desk });
+    const wrong = [];
+    for (const path of ["/queue", "/patients", "/register", "/appointments/week", "/check-in"]) {
+      await page.goto(clinic + path);
+      const over = await overflow(page);
+      if (over) wrong.push(`${path} ${over}`);
+      const cut = await page.$$eval(".whom, .topbar-name, .nav a, .btn", (all) => all.filter((el) => el.offsetParent && el.scrollWidth > el.clientWidth + 1).map((el) => el.textContent.trim()));
+      if (cut.length) wrong.push(`${path} cuts off ${cut.slice(0, 3).join("; ")}`);
+    }
+    await large.close();
+    assert.deepEqual(wrong, []);
+  });
 });
