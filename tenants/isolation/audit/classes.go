@@ -36,6 +36,8 @@ const (
 )
 
 // parts give schema and fields; each row's fields are hashed under the part's place.
+// Grants go in as they are spelled: from Postgres 16 on their own hash leaves out
+// whether they may be passed on.
 var parts = []struct{ home, fields, from string }{
 	{"c.relnamespace", "c.relname, c.relkind, c.relrowsecurity, c.relforcerowsecurity, c.relowner, c.relacl::text, c.relpersistence, c.reloptions, c.relreplident, c.relispartition, c.reltablespace, c.relam",
 		relationsOf + " and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S', 'c')"},
