@@ -194,6 +194,26 @@ describe("the desk", { concurrency: false }, () => {
     for (const p of [front, room, tv]) await p.context().close();
   });
 
+  test("Enter opens nobody from the list of a letter less", async () => {
+    const page = await open(browser, { session: desk });
+    await page.goto(clinic + "/queue");
+    await page.fill("#patient-search", family);
+    const options = page.locator("#patient-search-list [role=option]");
+    await options.filter({ hasText: "Leela" }).waitFor();
+    const other = (await options.first().textContent()).includes("Leela") ? "Seema" : "Leela";
+    await page.route(/\/patients\/search\?/, async (route) => { await new Promise((go) => setTimeout(go, 500)); await route.continue(); });
+    await page.focus("#patient-search");
+    await page.keyboard.press("Home");
+    await page.keyboard.type(other + " ");
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("Enter");
+    assert.ok(await options.count() >= 2, "the older list is still shown");
+    await page.waitForURL(/\/patients\/[^/]+$/);
+    assert.match(await page.textContent("h1"), new RegExp(other));
+    assert.deepEqual(page.faults, []);
+    await page.context().close();
+  });
+
   test("without JavaScript", async () => {
     const page = await open(browser, { script: false });
     await page.goto(clinic + "/queue");

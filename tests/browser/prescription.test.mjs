@@ -120,12 +120,29 @@ describe("prescribing", { concurrency: false }, () => {
     await page.locator(".toast button").click();
     await rows(page).nth(2).waitFor();
     assert.equal((await names(page))[2], "Doctor's own mixture");
-    // A fast typist's Enter waits for the list.
+    // A fast typist's Enter waits for the list of what was typed, also when that of
+    // fewer letters comes in between.
+    let answer;
+    const held = new Promise((go) => { answer = go; });
+    await page.route(/\/medicines\?medicine=met$/, async (route) => { await held; await route.continue().catch(() => {}); });
+    const asked = page.waitForRequest(/\/medicines\?medicine=met$/);
     await page.focus("#cons-medicine");
-    await keys.type("metform");
+    await keys.type("met");
+    await asked;
+    await keys.type("ronid");
+    answer();
+    await page.locator("#cons-medicine-list [role=option]").first().waitFor();
     await keys.press("Enter");
     await rows(page).nth(3).waitFor();
-    assert.equal((await names(page))[3], "Metformin");
+    assert.equal((await names(page))[3], "Metronidazole");
+    // Where no list comes, what was typed counts as it stands.
+    refused(page, 503);
+    await page.route(/\/medicines\?/, (route) => route.fulfill({ status: 503, body: "" }));
+    await keys.type("metform");
+    await keys.press("Enter");
+    await rows(page).nth(4).waitFor();
+    assert.equal((await names(page))[4], "metform");
+    await page.unroute(/\/medicines\?/);
     await page.focus("#cons-test");
     await keys.type("cbc");
     await page.locator("#cons-test-list [role=option]").first().waitFor();
@@ -136,7 +153,7 @@ describe("prescribing", { concurrency: false }, () => {
     await keys.press("Control+s");
     await page.waitForTimeout(1500);
     await page.goto(visit + "/consultation");
-    assert.deepEqual(await names(page), ["Paracetamol", "Amlodipine", "Doctor's own mixture", "Metformin"]);
+    assert.deepEqual(await names(page), ["Paracetamol", "Amlodipine", "Doctor's own mixture", "Metronidazole", "metform"]);
     assert.equal(await page.locator(".rx-test").count(), 1);
     assert.deepEqual(page.faults, []);
     await page.context().close();

@@ -259,8 +259,9 @@
     input.setAttribute("aria-expanded", String(on));
     input.removeAttribute("aria-activedescendant");
   };
+  const listOf = (input) => document.getElementById(input.getAttribute("aria-controls"));
   const hide = (input) => {
-    const list = document.getElementById(input.getAttribute("aria-controls"));
+    const list = listOf(input);
     if (list) list.hidden = true;
     input.setAttribute("aria-expanded", "false");
     input.removeAttribute("aria-activedescendant");
@@ -279,23 +280,63 @@
     if (hidden) { hidden.value = option.dataset.value; hidden.dispatchEvent(new Event("change", { bubbles: true })); }
     hide(input);
   };
+  const choose = (input, all, { key, altKey }) => {
+    const now = all.findIndex((o) => o.id === input.getAttribute("aria-activedescendant"));
+    if (key === "Enter") { pick(input, all[Math.max(0, now)], altKey); return; }
+    const step = key === "ArrowDown" ? 1 : -1;
+    activate(input, all[(now + step + all.length + (now < 0 && step < 0 ? 1 : 0)) % all.length]);
+  };
+  // Keys mean the list of what is typed, and that comes after the typing: until
+  // then they are held, so that Enter never picks from the list of a letter less,
+  // which is another medicine or another patient.
+  const late = new Map(), patience = 4000;
+  const holdKeys = (input) => {
+    clearTimeout(late.get(input)?.timer);
+    late.set(input, { keys: [], timer: setTimeout(() => { listOf(input).replaceChildren(); release(input); }, patience) });
+  };
+  const release = (input) => {
+    const { keys, timer, send } = late.get(input);
+    clearTimeout(timer);
+    late.delete(input);
+    const all = options(listOf(input));
+    for (const key of keys) {
+      if (all.length) choose(input, all, key);
+      else if (key.key === "Enter" && input.dispatchEvent(new KeyboardEvent("keydown", { ...key, bubbles: true, cancelable: true }))) input.form?.requestSubmit();
+    }
+    send?.();
+  };
+  document.addEventListener("htmx:finally:request", (e) => {
+    const { sourceElement: input, request, response, status } = e.detail.ctx;
+    if (!late.has(input) || (request.signal.aborted && request.signal.reason !== "timeout")) return;
+    if (new URL(request.action, location.href).searchParams.get(input.name) !== input.value) return;
+    if (status !== "swapped" || response.status !== 200) listOf(input).replaceChildren();
+    release(input);
+  });
+  addEventListener("submit", (e) => {
+    const held = [...late].find(([input, { keys }]) => input.form === e.target && keys.length);
+    if (!held) return;
+    e.preventDefault();
+    e.stopImmediatePropagation();
+    held[1].send = () => e.target.requestSubmit(e.submitter);
+  }, true);
   document.addEventListener("keydown", (e) => {
     const input = e.target.closest?.("[role=combobox]");
-    if (!input) return;
-    const list = document.getElementById(input.getAttribute("aria-controls"));
+    if (!input || e.isComposing) return;
+    const list = listOf(input), moves = /^(ArrowDown|ArrowUp|Enter)$/.test(e.key) && !e.ctrlKey && !e.metaKey;
+    if (moves && late.has(input) && input.value.trim()) {
+      e.preventDefault();
+      e.stopPropagation();
+      late.get(input).keys.push({ key: e.key, altKey: e.altKey });
+      return;
+    }
     const all = list && !list.hidden ? options(list) : [];
-    const now = all.findIndex((o) => o.id === input.getAttribute("aria-activedescendant"));
-    if (e.key === "ArrowDown" || e.key === "ArrowUp") {
-      if (!all.length) return;
+    if (moves && all.length) {
       e.preventDefault();
-      const step = e.key === "ArrowDown" ? 1 : -1;
-      activate(input, all[(now + step + all.length + (now < 0 && step < 0 ? 1 : 0)) % all.length]);
-    } else if (e.key === "Enter" && all.length && !e.ctrlKey) {
-      e.preventDefault();
-      pick(input, all[Math.max(0, now)], e.altKey);
+      choose(input, all, e);
     } else if (e.key === "Escape" && list && !list.hidden) {
       e.preventDefault();
       hide(input);
+      if (late.has(input)) late.get(input).keys = [];
     }
   }, true);
   document.addEventListener("mousedown", (e) => { if (e.target.closest("[role=option]")) e.preventDefault(); });
@@ -307,8 +348,10 @@
   document.addEventListener("focusout", (e) => { if (e.target.matches?.("[role=combobox]")) hide(e.target); });
   document.addEventListener("input", (e) => {
     const combo = e.target.matches?.("[role=combobox]") && e.target.closest("[data-combo]");
-    const hidden = combo && $("input[type=hidden]", combo);
+    if (!combo) return;
+    const hidden = $("input[type=hidden]", combo);
     if (hidden) hidden.value = "";
+    holdKeys(e.target);
   });
   // Down in the register form's phone goes to the first match.
   document.addEventListener("keydown", (e) => {

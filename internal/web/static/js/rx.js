@@ -87,36 +87,6 @@
     box.value = "";
     act("add", { text: { [box.name]: value } });
   };
-  // Enter before the suggestions have come waits for them, so that a fast typist
-  // gets what a slow one would.
-  const pending = new Map(), wanted = new Set();
-  const choose = (box) => {
-    wanted.delete(box);
-    const first = $("[role=option]:not([aria-disabled])", document.getElementById(box.getAttribute("aria-controls")));
-    if (first) first.click(); else addTyped(box);
-  };
-  for (const box of boxes) {
-    box.addEventListener("input", () => {
-      clearTimeout(pending.get(box));
-      pending.set(box, setTimeout(() => { pending.delete(box); if (wanted.has(box)) choose(box); }, 4000));
-    });
-  }
-  document.addEventListener("htmx:after:swap", (e) => {
-    const box = boxes.find((b) => b === e.detail?.ctx?.sourceElement);
-    if (!box) return;
-    clearTimeout(pending.get(box));
-    pending.delete(box);
-    if (wanted.has(box)) setTimeout(() => choose(box));
-  });
-  addEventListener("keydown", (e) => {
-    if (e.key !== "Enter" || e.isComposing || e.altKey) return;
-    const box = boxes.find((b) => b === e.target);
-    if (!box || !box.value.trim()) return;
-    if (e.ctrlKey || e.metaKey || !pending.has(box)) return;
-    e.preventDefault();
-    e.stopImmediatePropagation();
-    wanted.add(box);
-  }, true);
   form.addEventListener("keydown", (e) => {
     if (e.key === "Enter" && !e.ctrlKey && !e.metaKey && !e.isComposing && e.target.matches("input")) {
       if (!e.defaultPrevented && boxes.includes(e.target)) addTyped(e.target);
@@ -171,11 +141,10 @@
 
   // Issuing waits for the rows that are on their way.
   addEventListener("submit", (e) => {
-    if (e.target !== form || (waiting === 0 && wanted.size === 0)) return;
+    if (e.target !== form || waiting === 0) return;
     e.preventDefault();
     e.stopImmediatePropagation();
     submitting = e.submitter || false;
-    if (waiting === 0) for (const box of [...wanted]) choose(box);
   }, true);
   label();
 })();
