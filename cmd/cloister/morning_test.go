@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/base64"
 	"errors"
 	"net"
 	"net/http"
@@ -60,16 +59,14 @@ const morningPatients = 30
 // counts what is there afterwards.
 func TestMorning(t *testing.T) {
 	t.Parallel()
-	db := testkit.New(t)
+	db := demoDatabaseOf(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	port := strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
 	_ = l.Close() // the service takes it over
-	m := &mortal{base: "http://127.0.0.1:" + port, env: append(os.Environ(), asProgram+"=1", "DATABASE_URL="+db.Admin, "PORT="+port,
-		"CLOISTER_MASTER_KEY="+base64.StdEncoding.EncodeToString(testkit.MasterKey), "CLOISTER_STATE_DIR="+t.TempDir(),
-		"CLOISTER_POOL_CONNECTIONS=8", "CLOISTER_TRUSTED_PROXIES=127.0.0.0/8")}
+	m := &mortal{base: "http://127.0.0.1:" + port, env: append(append(os.Environ(), demoEnv(t, db.Admin)...), asProgram+"=1", "PORT="+port)}
 	if err := m.start(); err != nil {
 		t.Fatalf("%v\n%s", err, m.said.String())
 	}

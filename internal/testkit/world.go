@@ -138,7 +138,15 @@ func New(t testing.TB) *DB {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return Copy(t, tp)
+}
+
+// Copy gives the test a database of its own from a template that holds an
+// installation under MasterKey.
+func Copy(t testing.TB, tp Template) *DB {
+	t.Helper()
 	db := &DB{Admin: Clone(t, tp)}
+	var err error
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	// Rights on the database itself, and the logins' settings in it, are not

@@ -127,8 +127,7 @@ describe("the desk", { concurrency: false }, () => {
     await page.fill("#reg-phone", "98220 114");
     await page.fill("#reg-name", "Ramesh Patil");
     await page.click("[data-submit]");
-    await page.waitForSelector(".error-summary");
-    assert.equal(await active(page), "reg-problems");
+    await page.locator("#reg-problems:focus").waitFor();
     assert.match(await page.title(), /^Error: /);
     assert.equal(await page.inputValue("#reg-name"), "Ramesh Patil");
     await page.click(".error-summary a >> nth=0");
