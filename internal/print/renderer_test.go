@@ -32,11 +32,9 @@ const sheet = `<!doctype html><html lang="en"><head><meta charset="utf-8"><title
 body { font: 10pt "Noto" } tr { break-inside: avoid }
 </style></head><body>%s</body></html>`
 
-var opened = sync.OnceValues(static.Open) // compressing them costs more than a document
-
 func assets(t testing.TB) *static.Assets {
 	t.Helper()
-	a, err := opened()
+	a, err := static.Open()
 	if err != nil {
 		t.Fatal(err)
 	}

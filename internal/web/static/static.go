@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"path"
 	"sort"
+	"sync"
 )
 
 // vendor is git-ignored but for its .gitkeep, which is why the pattern takes
@@ -59,9 +60,11 @@ func IconNames() []string {
 	return out
 }
 
-// Open loads, hashes and compresses every file; it fails with ErrMissing when
-// the build lacks one that the pages need.
-func Open() (*Assets, error) { return open(files) }
+// Open loads, hashes and compresses every file, once a process; it fails with
+// ErrMissing when the build lacks one that the pages need.
+func Open() (*Assets, error) { return opened() }
+
+var opened = sync.OnceValues(func() (*Assets, error) { return open(files) })
 
 func open(fsys fs.FS) (*Assets, error) {
 	for _, n := range needed {
