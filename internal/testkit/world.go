@@ -146,7 +146,6 @@ func New(t testing.TB) *DB {
 func Copy(t testing.TB, tp Template) *DB {
 	t.Helper()
 	db := &DB{Admin: Clone(t, tp)}
-	var err error
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	// Rights on the database itself, and the logins' settings in it, are not
@@ -157,9 +156,11 @@ func Copy(t testing.TB, tp Template) *DB {
 	for login, dsn := range map[string]*string{
 		"cloister_app": &db.App, "cloister_migrator": &db.Migrator, "cloister_auditor": &db.Auditor, "cloister_backup": &db.Backup,
 	} {
-		if *dsn, err = pg.Login(db.Admin, login, Password(login)); err != nil {
+		as, err := pg.Login(db.Admin, login, Password(login))
+		if err != nil {
 			t.Fatal(err)
 		}
+		*dsn = as
 	}
 	cfg, err := pgx.ParseConfig(db.Admin)
 	if err != nil {
