@@ -109,18 +109,16 @@ func demoOn(ctx context.Context, c config, l net.Listener, out io.Writer, log *l
 	if err != nil {
 		return err
 	}
+	w, err := newWork(ctx, c, s, m, log) // whole before anybody is told that all is ready
+	if err != nil {
+		return err
+	}
+	defer w.files.close()
 	both, ctx := errgroup.WithContext(ctx)
 	both.Go(func() error {
 		return serve(ctx, c, l, log, func() { welcome(out, c.baseURL(), filled) })
 	})
-	both.Go(func() error {
-		w, err := newWork(ctx, c, s, m, log)
-		if err != nil {
-			return err
-		}
-		defer w.files.close()
-		return w.work(ctx, demoSpares, workerRound)
-	})
+	both.Go(func() error { return w.work(ctx, demoSpares, workerRound) })
 	return both.Wait()
 }
 
