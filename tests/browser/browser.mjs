@@ -60,14 +60,20 @@ export const refused = (page, ...codes) => { page.answers = codes; };
 const colours = ["color-contrast", "link-in-text-block"];
 const everything = { type: "tag", values: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] };
 
-// alike hides the third and later rows of a table or list that are built as
-// others before them: axe would say the same of each, and takes long to say it.
-const alike = () => {
+// alike takes out the third and later rows of a table or list that are built as
+// others before them, and puts in their place again what it took out before: axe
+// would say the same of each, and takes long to say it, of hidden ones too.
+const alike = (back) => {
+  if (back) { (window.taken || []).forEach(([row, place]) => place.replaceWith(row)); return; }
   const seen = new Map();
-  for (const row of document.querySelectorAll("tbody > tr, main ul > li, main ol > li")) {
+  window.taken = [];
+  for (const row of document.querySelectorAll("tbody > tr, main ul > li, main ol > li, .choices > label")) {
     const shape = [row, ...row.querySelectorAll("*")].map((el) => `${el.tagName}.${el.getAttribute("class") || ""}`).join(" ");
     seen.set(shape, (seen.get(shape) || 0) + 1);
-    if (seen.get(shape) > 2 && !row.hidden && !row.contains(document.activeElement)) { row.hidden = true; row.dataset.alike = ""; }
+    if (seen.get(shape) <= 2 || row.contains(document.activeElement)) continue;
+    const place = document.createComment("");
+    row.replaceWith(place);
+    window.taken.push([row, place]);
   }
 };
 
@@ -81,7 +87,7 @@ export async function check(page) {
   await tools.get(page).send("Runtime.evaluate", { expression: axe }); // which keeps what it compiled for the next page
   const was = await page.evaluate(() => document.documentElement.dataset.theme);
   const wrong = [];
-  await page.evaluate(alike);
+  await page.evaluate(alike, false);
   // What lies half under the bar at the screen's lower edge scrolls out from
   // under it; that the focus is never there, walk looks at.
   await page.evaluate(() => document.querySelectorAll(".savebar").forEach((bar) => { bar.style.position = "static"; }));
@@ -96,8 +102,8 @@ export async function check(page) {
   await page.evaluate((was) => {
     document.documentElement.dataset.theme = was;
     document.querySelectorAll(".savebar").forEach((bar) => { bar.style.position = ""; });
-    document.querySelectorAll("[data-alike]").forEach((row) => { row.hidden = false; delete row.dataset.alike; });
   }, was);
+  await page.evaluate(alike, true);
   return wrong;
 }
 
