@@ -200,12 +200,19 @@ func (c *conn) soil(what string) {
 	c.kill(what)
 }
 
-// close ends the backend without waiting for it.
+// close ends the backend without waiting for it. Where a statement was cut off the
+// driver has asked the server to cancel it and listens for the answer; a request
+// that overtook its statement has none, and only a closed socket tells the server.
 func (c *conn) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	go func() {
 		defer cancel()
 		_ = c.pg.Close(ctx)
+		select {
+		case <-c.pg.CleanupDone():
+		case <-ctx.Done():
+			_ = c.pg.Conn().Close()
+		}
 	}()
 }
 

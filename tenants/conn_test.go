@@ -288,15 +288,60 @@ func TestACallerWhoLeavesIsNotWaitedFor(t *testing.T) {
 			t.Errorf("afterwards: %v", err)
 		}
 	}
+	w.ends(t, sleep)
+}
+
+// TestAStatementEndsWhoseCancelRequestIsLost: the server sees by itself that its
+// client is gone.
+func TestAStatementEndsWhoseCancelRequestIsLost(t *testing.T) {
+	t.Parallel()
+	var shut atomic.Bool
+	w := open(t, func(c *tenants.Config) {
+		c.Pool.MaxConns, c.Pool.StatementTimeout = 1, time.Minute
+		c.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			if shut.Load() {
+				return nil, errors.New("no way to the server")
+			}
+			return new(net.Dialer).DialContext(ctx, network, addr)
+		}
+	})
 	c := w.connect(t)
 	defer c.Close(t.Context())
-	for end := time.Now().Add(10 * time.Second); ; {
+	var linux bool
+	if err := c.QueryRow(t.Context(), "select version() ~ 'linux'").Scan(&linux); err != nil {
+		t.Fatal(err)
+	}
+	if !linux {
+		t.Log("this server's system does not tell it that a client is gone")
+		return
+	}
+	sleep := "select pg_sleep(50)"
+	ctx, cancel := context.WithCancel(as(t.Context(), north, access.Receptionist))
+	defer cancel()
+	err := tenants.Read(ctx, w.DB, func(ctx context.Context, tx *tenants.Tx) error {
+		shut.Store(true)
+		time.AfterFunc(50*time.Millisecond, cancel)
+		_, err := tx.Exec(ctx, sleep)
+		return err
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+	w.ends(t, sleep)
+}
+
+// ends waits until a statement runs nowhere in the database.
+func (w *world) ends(t *testing.T, sql string) {
+	t.Helper()
+	c := w.connect(t)
+	defer c.Close(context.Background())
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
 		var n int
-		if err := c.QueryRow(t.Context(), "select count(*) from pg_stat_activity where datname = current_database() and query = $1 and state = 'active'", sleep).Scan(&n); err != nil {
+		if err := c.QueryRow(t.Context(), "select count(*) from pg_stat_activity where datname = current_database() and query = $1 and state = 'active'", sql).Scan(&n); err != nil {
 			t.Fatal(err)
 		}
 		if n == 0 {
-			break
+			return
 		}
 		if time.Now().After(end) {
 			t.Fatalf("%d statements still run on the server", n)

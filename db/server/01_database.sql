@@ -15,6 +15,13 @@ begin
   execute format('alter role cloister_migrator in database %I set search_path = %L', current_database(), '');
   execute format('alter role cloister_auditor in database %I set search_path = pg_catalog, pg_temp', current_database());
   execute format('alter role cloister_backup in database %I set search_path = pg_catalog, pg_temp', current_database());
+  -- A session whose client is gone ends its statement within seconds, where the
+  -- server can tell: a cancel request that overtakes its statement is lost.
+  if current_setting('server_version_num')::integer >= 140000 and version() ~ 'linux' then
+    foreach login in array array['cloister_app', 'cloister_migrator'] loop
+      execute format('alter role %I in database %I set client_connection_check_interval = %L', login, current_database(), '2s');
+    end loop;
+  end if;
   if exists (select from pg_catalog.pg_namespace where nspname = 'public')
      and not exists (select from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace where n.nspname = 'public')
      and not exists (select from pg_catalog.pg_proc c join pg_catalog.pg_namespace n on n.oid = c.pronamespace where n.nspname = 'public') then
