@@ -3,24 +3,14 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { inspect, launch, open, refused, walk } from "./browser.mjs";
-import { clinic, family, register, signIn } from "./people.mjs";
+import { clinic, family, known, signIn } from "./people.mjs";
 
 let browser, desk, second, doctor;
 before(async () => {
   browser = await launch();
-  [desk, second, doctor] = await Promise.all(["sunil", "admin", "farida"].map((who) => signIn(browser, "northside/" + who)));
+  [desk, second, doctor] = await Promise.all(["sunil", "admin", "farida"].map((who) => signIn("northside/" + who)));
 });
 after(async () => { await browser?.close(); });
-
-// known registers somebody without a token and gives the name.
-const known = async (first) => {
-  const page = await open(browser, { session: desk }), name = `${first} ${family}`;
-  await page.goto(clinic + "/queue");
-  await register(page, name, { token: false });
-  await page.locator("#register .notice-done", { hasText: name }).waitFor();
-  await page.context().close();
-  return name;
-};
 
 // ahead is a weekday some weeks on that the demo has booked nothing for; each
 // test has a day of its own, and another when it runs again on the same data.
@@ -36,7 +26,8 @@ const faults = (...pages) => pages.flatMap((p) => p.faults);
 
 describe("an appointment", { concurrency: false }, () => {
   test("is booked by keys alone", async () => {
-    const name = await known("Usha");
+    const name = `Usha ${family}`;
+    await known(desk, name);
     const page = await open(browser, { session: desk }), keys = page.keyboard;
     await page.goto(clinic + "/queue");
     await page.evaluate(() => document.activeElement.blur());
@@ -66,7 +57,8 @@ describe("an appointment", { concurrency: false }, () => {
   });
 
   test("works without JavaScript: booked from a free time, moved, cancelled", async () => {
-    const name = await known("Veena"), day = ahead();
+    const name = `Veena ${family}`, day = ahead();
+    await known(desk, name);
     const page = await open(browser, { session: desk, script: false });
     await page.goto(`${clinic}/appointments?day=${day}`);
     await page.locator(free).first().click();
@@ -90,7 +82,8 @@ describe("an appointment", { concurrency: false }, () => {
   });
 
   test("of two desks at one time one is told that it was taken, and keeps what was typed", async () => {
-    const names = [await known("Wasima"), await known("Yamuna")], day = ahead();
+    const names = [`Wasima ${family}`, `Yamuna ${family}`], day = ahead();
+    for (const name of names) await known(desk, name);
     const pages = [await open(browser, { session: desk }), await open(browser, { session: second })];
     for (const [i, page] of pages.entries()) {
       refused(page, 422);

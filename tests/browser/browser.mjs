@@ -22,7 +22,7 @@ export async function launch(...more) {
 // somebody makes an address of its own for a context, since the service limits
 // how often one address may try to sign in.
 let visitors = 0;
-const somebody = () => `198.18.${process.pid % 256}.${1 + (visitors++ % 250)}`;
+export const somebody = () => `198.18.${process.pid % 256}.${1 + (visitors++ % 250)}`;
 
 // open makes a page that remembers what must not happen on it. session is the
 // storage state of somebody who signed in.

@@ -4,27 +4,14 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { inspect, launch, open, refused, walk } from "./browser.mjs";
-import { clinic, family, fillSignIn, register, signIn, tabTo } from "./people.mjs";
+import { arrive, clinic, family, fillSignIn, signIn, tabTo } from "./people.mjs";
 
 let browser, desk, doctor, nurse;
 before(async () => {
   browser = await launch();
-  [desk, doctor, nurse] = await Promise.all(["sunil", "meera", "rekha"].map((who) => signIn(browser, "northside/" + who)));
+  [desk, doctor, nurse] = await Promise.all(["sunil", "meera", "rekha"].map((who) => signIn("northside/" + who)));
 });
 after(async () => { await browser?.close(); });
-
-// arrive registers somebody for the doctor and gives the visit's address.
-const arrive = async (name) => {
-  const page = await open(browser, { session: desk });
-  await page.addInitScript(() => { window.print = () => {}; });
-  await page.goto(clinic + "/queue");
-  await register(page, name, { doctor: "Meera" });
-  const done = page.locator("#register .notice-done", { hasText: name });
-  await done.waitFor();
-  const slip = await done.locator("a[href*='/slip']").getAttribute("href");
-  await page.context().close();
-  return slip.split("/slip")[0];
-};
 
 // begin opens the doctor's screen of a visit.
 const begin = async (visit, options = {}) => {
@@ -52,7 +39,7 @@ const keep = async (page, text) => {
 
 describe("a consultation", { concurrency: false }, () => {
   test("by keys alone, from the queue to the record", async () => {
-    const name = `Urmila ${family}`, visit = await arrive(name);
+    const name = `Urmila ${family}`, visit = await arrive(desk, name, "Meera");
     const page = await open(browser, { session: doctor }), keys = page.keyboard;
     await page.goto(clinic + "/my-queue");
     await tabTo(page, "board-rows", 60);
@@ -99,7 +86,7 @@ describe("a consultation", { concurrency: false }, () => {
   });
 
   test("saved two seconds after typing and when a field is left; a closed tab loses nothing", async () => {
-    const visit = await arrive(`Pushpa ${family}`);
+    const visit = await arrive(desk, `Pushpa ${family}`, "Meera");
     const page = await begin(visit);
     await page.focus("#cons-complaint");
     const began = Date.now();
@@ -127,7 +114,7 @@ describe("a consultation", { concurrency: false }, () => {
   });
 
   test("what is typed before the scripts have come is kept as well", async () => {
-    const visit = await arrive(`Lalita ${family}`);
+    const visit = await arrive(desk, `Lalita ${family}`, "Meera");
     await (await begin(visit)).context().close();
     const page = await open(browser, { session: doctor });
     let come;
@@ -145,7 +132,7 @@ describe("a consultation", { concurrency: false }, () => {
   });
 
   test("the second of two windows is told and shown both", async () => {
-    const visit = await arrive(`Nirmala ${family}`);
+    const visit = await arrive(desk, `Nirmala ${family}`, "Meera");
     const one = await begin(visit);
     assert.equal(await keep(one, "Cough"), 200);
     const two = await begin(visit);
@@ -168,7 +155,7 @@ describe("a consultation", { concurrency: false }, () => {
   });
 
   test("a service that does not answer and a lost session are said, guarded and mended", async () => {
-    const visit = await arrive(`Sarla ${family}`);
+    const visit = await arrive(desk, `Sarla ${family}`, "Meera");
     const page = await begin(visit);
     await page.route("**/consultation/draft", (route) => route.abort());
     await page.fill("#cons-findings", "Throat red");
@@ -203,7 +190,7 @@ describe("a consultation", { concurrency: false }, () => {
   });
 
   test("without JavaScript", async () => {
-    const visit = await arrive(`Tara ${family}`);
+    const visit = await arrive(desk, `Tara ${family}`, "Meera");
     const page = await open(browser, { script: false });
     refused(page, 422);
     await page.goto(clinic + "/my-queue");
@@ -235,7 +222,7 @@ describe("a consultation", { concurrency: false }, () => {
 
   for (const size of ["wide", "phone"]) {
     test(`the screens hold at ${size}`, async () => {
-      const visit = await arrive(`${size === "wide" ? "Vimal" : "Hansa"} ${family}`);
+      const visit = await arrive(desk, `${size === "wide" ? "Vimal" : "Hansa"} ${family}`, "Meera");
       const wrong = [];
       const intake = await open(browser, { session: nurse, size });
       refused(intake, 422);

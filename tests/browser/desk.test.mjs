@@ -9,8 +9,8 @@ import { clinic, family, fillSignIn, phone, register, screenLink, signIn, tabTo 
 let browser, desk, doctor, screen;
 before(async () => {
   browser = await launch();
-  [desk, doctor] = await Promise.all([signIn(browser, "northside/sunil"), signIn(browser, "northside/meera")]);
-  screen = await screenLink(browser, desk);
+  [desk, doctor] = await Promise.all([signIn("northside/sunil"), signIn("northside/meera")]);
+  screen = await screenLink(desk);
   // Two who were here before and have no token today.
   const page = await open(browser, { session: desk });
   for (const name of [`Seema ${family}`, `Leela ${family}`]) {

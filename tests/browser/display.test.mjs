@@ -33,11 +33,11 @@ for (const { at, desk, word, room, lang } of [
   { at: "southside", desk: "southside/pooja", word: "टोकन", room: "कमरा", lang: "hi" },
 ]) {
   test(`calls at ${at} are spoken once, in ${lang}`, async () => {
-    const session = await signIn(browser, desk);
+    const session = await signIn(desk);
     const front = await open(browser, { session });
     const tv = await open(browser);
     await mute(tv);
-    await tv.goto(await screenLink(browser, session, "/clinic/" + at));
+    await tv.goto(await screenLink(session, "/clinic/" + at));
     const names = ["Usha", "Vimal", "Yamuna"].map((n) => `${n} ${family}`);
     const tokens = [];
     await front.goto(`/clinic/${at}/queue`);

@@ -4,20 +4,13 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { inspect, launch, open, refused } from "./browser.mjs";
-import { clinic, family, register, signIn } from "./people.mjs";
+import { family, known, signIn } from "./people.mjs";
 
 let browser, desk, patient;
 before(async () => {
   browser = await launch();
-  desk = await signIn(browser, "northside/sunil");
-  const page = await open(browser, { session: desk });
-  await page.goto(clinic + "/register");
-  await register(page, `Nanda ${family}`, { token: false });
-  const done = page.locator("#register .notice-done");
-  await done.waitFor();
-  await page.goto(clinic + "/patients?q=" + family);
-  patient = await page.locator(".table [data-open]", { hasText: family }).first().getAttribute("href");
-  await page.context().close();
+  desk = await signIn("northside/sunil");
+  patient = await known(desk, `Nanda ${family}`);
 });
 after(async () => { await browser?.close(); });
 

@@ -13,7 +13,7 @@ let browser;
 const session = {};
 before(async () => {
   browser = await launch();
-  for (const who of ["sunil", "kavita", "meera", "sameer"]) session[who] = await signIn(browser, "northside/" + who);
+  for (const who of ["sunil", "kavita", "meera", "sameer"]) session[who] = await signIn("northside/" + who);
 });
 after(async () => { await browser?.close(); });
 

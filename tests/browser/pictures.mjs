@@ -15,8 +15,8 @@ const folder = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "docs",
 mkdirSync(folder, { recursive: true });
 const browser = await launch();
 const sessions = { desk: "northside/sunil", doctor: "northside/meera", admin: "northside/admin", operator: "platform", hindi: "southside/pooja" };
-for (const [as, who] of Object.entries(sessions)) sessions[as] = await signIn(browser, who);
-const screen = await screenLink(browser, sessions.desk);
+for (const [as, who] of Object.entries(sessions)) sessions[as] = await signIn(who);
+const screen = await screenLink(sessions.desk);
 
 // allergic opens a patient who has an allergy: the page has most to show then.
 const allergic = async (page) => {

@@ -4,26 +4,14 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { active, inspect, launch, open, refused } from "./browser.mjs";
-import { clinic, family, fillSignIn, register, signIn } from "./people.mjs";
+import { arrive, clinic, family, fillSignIn, signIn } from "./people.mjs";
 
 let browser, desk, doctor;
 before(async () => {
   browser = await launch();
-  [desk, doctor] = await Promise.all(["sunil", "meera"].map((who) => signIn(browser, "northside/" + who)));
+  [desk, doctor] = await Promise.all(["sunil", "meera"].map((who) => signIn("northside/" + who)));
 });
 after(async () => { await browser?.close(); });
-
-const arrive = async (name) => {
-  const page = await open(browser, { session: desk });
-  await page.addInitScript(() => { window.print = () => {}; });
-  await page.goto(clinic + "/queue");
-  await register(page, name, { doctor: "Meera" });
-  const done = page.locator("#register .notice-done", { hasText: name });
-  await done.waitFor();
-  const slip = await done.locator("a[href*='/slip']").getAttribute("href");
-  await page.context().close();
-  return slip.split("/slip")[0];
-};
 
 // begin opens the doctor's screen of a visit, with a complaint in the draft.
 const begin = async (visit, options = {}) => {
@@ -67,7 +55,7 @@ describe("prescribing", { concurrency: false }, () => {
   test("from a template to the printed prescription in at most ten keys, no mouse", async () => {
     const keyword = "z" + family.slice(-6);
     await template(`Fever ${family}`, keyword, ["paracetamol 650", "cetirizine", "pantoprazole"]);
-    const visit = await arrive(`Kanta ${family}`);
+    const visit = await arrive(desk, `Kanta ${family}`, "Meera");
     const page = await begin(visit);
     await page.reload();
     // The pointer is off: a hand on it would fail the test.
@@ -91,7 +79,7 @@ describe("prescribing", { concurrency: false }, () => {
   });
 
   test("the builder by keys: strength, dose grammar, order, removal and undo", async () => {
-    const visit = await arrive(`Leela ${family}`), page = await begin(visit), keys = page.keyboard;
+    const visit = await arrive(desk, `Leela ${family}`, "Meera"), page = await begin(visit), keys = page.keyboard;
     await pickMedicine(page, "amlo");
     await pickMedicine(page, "parecetamol");
     await page.locator("#cons-medicine").pressSequentially("Doctor's own mixture");
@@ -160,7 +148,7 @@ describe("prescribing", { concurrency: false }, () => {
   });
 
   test("a warning is overridden with a reason, and a prescription is corrected and cancelled", async () => {
-    const visit = await arrive(`Mandira ${family}`), page = await begin(visit);
+    const visit = await arrive(desk, `Mandira ${family}`, "Meera"), page = await begin(visit);
     refused(page, 422);
     const patient = await page.evaluate(() => document.querySelector("[data-rx]").dataset.rx.replace("/sheet", ""));
     await page.goto(patient + "/edit");
@@ -208,7 +196,7 @@ describe("prescribing", { concurrency: false }, () => {
   });
 
   test("without JavaScript", async () => {
-    const visit = await arrive(`Nanda ${family}`), page = await open(browser, { script: false });
+    const visit = await arrive(desk, `Nanda ${family}`, "Meera"), page = await open(browser, { script: false });
     refused(page, 422);
     await page.goto(clinic + "/my-queue");
     await fillSignIn(page, "meera");
@@ -238,7 +226,7 @@ describe("prescribing", { concurrency: false }, () => {
 
   for (const size of ["wide", "phone"]) {
     test(`the screens hold at ${size}`, async () => {
-      const visit = await arrive(`${size === "wide" ? "Ojas" : "Prabha"} ${family}`), page = await begin(visit, { size }), wrong = [];
+      const visit = await arrive(desk, `${size === "wide" ? "Ojas" : "Prabha"} ${family}`, "Meera"), page = await begin(visit, { size }), wrong = [];
       refused(page, 422);
       await pickMedicine(page, "amlo");
       await pickMedicine(page, "amlo");

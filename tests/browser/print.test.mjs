@@ -11,7 +11,7 @@ import { clinic, family, register, signIn } from "./people.mjs";
 let browser, session, folder;
 before(async () => {
   browser = await launch();
-  session = await signIn(browser, "northside/sunil");
+  session = await signIn("northside/sunil");
   folder = mkdtempSync(join(tmpdir(), "cloister-print-"));
 });
 after(async () => {
@@ -44,7 +44,7 @@ const cut = (page, height) => page.evaluate((height) => {
 }, height);
 
 for (const [at, who, ahead] of [["northside", "northside/sunil", /\d ahead|next/], ["southside", "southside/pooja", /\d/]]) test(`the slip of ${at} fits its paper`, async () => {
-  const page = await open(browser, { session: await signIn(browser, who) });
+  const page = await open(browser, { session: await signIn(who) });
   await page.goto(`/clinic/${at}/queue`);
   const name = `Bhagyashri ${family}`;
   await register(page, name);

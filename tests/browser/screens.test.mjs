@@ -13,8 +13,8 @@ const sessions = {};
 before(async () => {
   browser = await launch();
   const people = { desk: "northside/kavita", doctor: "northside/sameer", admin: "northside/admin", operator: "platform", hindi: "southside/pooja", lab: "northside/mahesh" };
-  for (const [as, who] of Object.entries(people)) sessions[as] = await signIn(browser, who);
-  screen = await screenLink(browser, sessions.desk);
+  for (const [as, who] of Object.entries(people)) sessions[as] = await signIn(who);
+  screen = await screenLink(sessions.desk);
 });
 after(async () => { await browser?.close(); });
 
