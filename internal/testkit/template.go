@@ -28,7 +28,8 @@ const (
 	keepTemplates = 6
 	// buildLock lets one process at a time build: templates share the
 	// server's roles, and concurrent changes to one role fail.
-	buildLock = 0x636c6f6973746572 // "cloister"
+	buildLock  = 0x636c6f6973746572 // "cloister"
+	hastenLock = buildLock + 1
 )
 
 // Template is a database that is built once and then cloned.
@@ -124,7 +125,7 @@ func (c cluster) ensure(ctx context.Context, tp Template) error {
 	if err := tp.Build(ctx, dsn); err != nil {
 		return err
 	}
-	if err := vacuum(ctx, dsn); err != nil {
+	if err := errors.Join(vacuum(ctx, dsn), c.hasten(ctx)); err != nil {
 		return err
 	}
 	if _, err := conn.Exec(ctx, "alter database "+quote(name)+" is_template true allow_connections false"); err != nil {

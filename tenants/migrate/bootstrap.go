@@ -255,7 +255,7 @@ func (m *Migrator) password(login string) string {
 }
 
 func alterPassword(login, password string) string {
-	return "alter role " + login + " password '" + scramVerifier(password) + "'"
+	return "alter role " + login + " password '" + ScramVerifier(password, scramIterations) + "'"
 }
 
 // missing names what an administrator has to do first, empty when all is there.

@@ -17,12 +17,13 @@ import (
 // scramIterations is what Postgres itself uses by default.
 const scramIterations = 4096
 
-// scramVerifier makes what Postgres keeps of a password (RFC 5802 and 7677;
-// PostgreSQL's documentation, pg_authid.rolpassword).
-func scramVerifier(password string) string {
+// ScramVerifier makes what Postgres keeps of a password (RFC 5802 and 7677;
+// PostgreSQL's documentation, pg_authid.rolpassword). Each sign-in costs the client
+// the iterations, of which there is at least one.
+func ScramVerifier(password string, iterations int) string {
 	salt := make([]byte, 16)
 	_, _ = rand.Read(salt) // never fails
-	return verifier(password, salt, scramIterations)
+	return verifier(password, salt, iterations)
 }
 
 func verifier(password string, salt []byte, iterations int) string {
