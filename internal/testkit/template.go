@@ -149,14 +149,15 @@ func finished(ctx context.Context, conn querier, tp Template) (bool, error) {
 }
 
 // vacuum gives the planner its statistics, which every clone inherits, and
-// makes the template small.
+// makes the template small: rewritten tables come without maps of their free space,
+// a quarter of the files that each clone copies.
 func vacuum(ctx context.Context, dsn string) error {
 	conn, err := pg.Connect(ctx, dsn)
 	if err != nil {
 		return err
 	}
 	defer conn.Close(ctx)
-	_, err = conn.Exec(ctx, "vacuum analyze")
+	_, err = conn.Exec(ctx, "vacuum (full, analyze)")
 	return err
 }
 

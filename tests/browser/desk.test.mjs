@@ -99,8 +99,11 @@ describe("the desk", { concurrency: false }, () => {
     await front.locator("[data-updates] button").waitFor();
     assert.equal(await place(), stood, "what says so moves nothing either");
     assert.equal(await front.locator("tr[data-row]", { hasText: name }).count(), 0);
+    await front.evaluate(() => { window.first = document.querySelector("#board tbody tr"); });
     await front.click("[data-updates] button");
     await front.locator("tr[data-row]", { hasText: name }).waitFor();
+    assert.equal(await front.evaluate(() => window.first.isConnected), true, "a row that did not change stays the same");
+    assert.equal(await front.locator("[data-updates]").isVisible(), false);
     assert.deepEqual(clean(front, other), []);
     for (const p of [front, other]) await p.context().close();
   });
