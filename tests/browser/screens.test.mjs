@@ -18,11 +18,20 @@ before(async () => {
 });
 after(async () => { await browser?.close(); });
 
-// follow opens what a link on the page leads to.
-const follow = (selector, beyond = "") => async (page) => {
-  const href = await page.locator(selector).first().getAttribute("href");
-  await page.goto(href.split("?")[0] + beyond);
+// linked is where such a link of a page leads, and what lies beyond. It is looked
+// up once for each visitor: the way there is a screen of its own.
+const met = new Map();
+const linked = (from, selector, beyond = "", nth = 0) => async (page, who) => {
+  const key = [who, from, selector].join(" ");
+  if (!met.has(key)) {
+    await page.goto(root[who] + from);
+    met.set(key, await page.locator(selector).nth(nth).evaluate((a) => a.pathname + a.search));
+  }
+  return beyond ? met.get(key).split("?")[0] + beyond : met.get(key);
 };
+const patient = (beyond, from = "/patients") => linked(from, ".table [data-open]", beyond);
+const visit = (beyond) => linked("/queue", "td.act a", beyond);
+const booked = (beyond) => linked("/follow-ups", "main a[href*='/appointments/']:not([href*='/new'], [href*='/week'])", beyond, -1);
 const send = (fields, form = "main form[method=post]") => async (page) => {
   refused(page, 401, 409, 422);
   for (const [name, value] of Object.entries(fields)) await page.fill(`${form} [name=${name}]`, value);
@@ -30,21 +39,14 @@ const send = (fields, form = "main form[method=post]") => async (page) => {
   await page.locator(".error-summary").first().waitFor();
 };
 const missing = (page) => refused(page, 403, 404, 410);
-const then = (...steps) => async (page) => { for (const s of steps) await s(page); };
-const patient = follow(".table [data-open]");
 // inside goes on with the patient who is in the room, or brings in the next.
 const inside = async (page) => {
   await page.locator("form[action$='/consultation/begin'] button:visible").first().click();
   await page.waitForURL(/\/consultation$/);
 };
 
-// openBooked opens the last appointment of the page.
-const openBooked = async (page) => {
-  const all = await page.$$eval("main a[href]", (links) => links.map((a) => a.pathname).filter((p) => /\/appointments\/[0-9a-f-]{36}$/.test(p)));
-  await page.goto(all.at(-1));
-};
-
-// screens of one visitor: a name, where it is, and what is done there first.
+// screens of one visitor: a name, where it is or what finds that out, and what is
+// done there first.
 // What must be said before the page opens stands in early.
 const screens = {
   nobody: [
@@ -64,41 +66,41 @@ const screens = {
       await page.keyboard.press("ArrowDown");
     }],
     ["help", "/queue", (page) => page.keyboard.press("?")],
-    ["patients", "/patients"], ["patients, one found", "/patients?q=ramesh"], ["patients, none", "/patients?q=qqqqqqq"], ["patients, second page", "/patients", follow(".pager a")],
-    ["patient", "/patients", patient], ["patient edited", "/patients", then(patient, (page) => page.goto(page.url() + "/edit"))],
-    ["edit refused", "/patients", then(patient, (page) => page.goto(page.url() + "/edit"), send({ phone: "98", pin: "1" }))],
-    ["files", "/patients", then(patient, (page) => page.goto(page.url() + "/documents"))],
-    ["files refused", "/patients", then(patient, (page) => page.goto(page.url() + "/documents"), send({ title: "" }, "#document-form"))],
-    ["new patient", "/patients/new"], ["merge", "/patients", then(patient, (page) => page.goto(page.url() + "/merge"))],
+    ["patients", "/patients"], ["patients, one found", "/patients?q=ramesh"], ["patients, none", "/patients?q=qqqqqqq"], ["patients, second page", linked("/patients", ".pager a")],
+    ["patient", patient()], ["patient edited", patient("/edit")],
+    ["edit refused", patient("/edit"), send({ phone: "98", pin: "1" })],
+    ["files", patient("/documents")],
+    ["files refused", patient("/documents"), send({ title: "" }, "#document-form")],
+    ["new patient", "/patients/new"], ["merge", patient("/merge")],
     ["merge compared", "/patients", async (page) => {
       const [one, two] = await page.$$eval(".table [data-open]", (all) => all.slice(0, 2).map((a) => a.pathname));
       await page.goto(`${one}/merge?other_id=${two.split("/").pop()}`);
     }],
-    ["check-in", "/patients", follow("td.act a[href$='/check-in']")],
-    ["appointments", "/appointments"], ["appointments of a week", "/appointments/week"], ["appointment", "/follow-ups", openBooked],
-    ["appointment moved", "/follow-ups", then(openBooked, (page) => page.goto(page.url() + "/move"))],
+    ["check-in", linked("/patients", "td.act a[href$='/check-in']")],
+    ["appointments", "/appointments"], ["appointments of a week", "/appointments/week"], ["appointment", booked()],
+    ["appointment moved", booked("/move")],
     ["book", "/appointments/new"], ["book refused", "/appointments/new", send({ purpose: "Cough" })], ["follow-ups due", "/follow-ups"],
-    ["visit", "/queue", follow("td.act a")], ["slip", "/queue", follow("td.act a", "/slip")], ["slip, narrow", "/queue", then(follow("td.act a", "/slip"), (page) => page.locator(".actions a").nth(1).click())],
-    ["a patient's own link", "/queue", then(follow("td.act a", "/slip"), async (page) => page.goto((await page.getAttribute(".slip-qr", "src")).replace("/qr.png", "")))],
+    ["visit", visit()], ["slip", visit("/slip")], ["slip, narrow", visit("/slip"), (page) => page.locator(".actions a").nth(1).click()],
+    ["a patient's own link", visit("/slip"), async (page) => page.goto((await page.getAttribute(".slip-qr", "src")).replace("/qr.png", ""))],
     ["visits", "/visits"], ["visits of a year", "/visits?from=01/01/2026&to=31/12/2026&q=ramesh"], ["visits refused", "/visits?from=99/99/2026", null, (page) => refused(page, 422)],
     ["displays", "/displays"], ["displays refused", "/displays", send({ name: "" }, "main form:has([name=lines])")],
     ["account", "/account"], ["sessions", "/account/sessions"], ["forbidden", "/settings", null, missing], ["not found inside", "/nowhere", null, missing],
   ],
   doctor: [
-    ["my queue", "/my-queue"], ["queue of a doctor", "/queue"], ["medical edit", "/patients", then(patient, (page) => page.goto(page.url() + "/edit"))],
-    ["the own week", "/appointments/week"], ["hours and leave", "/appointments/week", follow(".page-head a[href*='/schedule/']")],
-    ["hours refused", "/appointments/week", then(follow(".page-head a[href*='/schedule/']"), send({ hours_mon: "9 to 5" }, "main form:has([name=hours_mon])"))],
-    ["consultation", "/my-queue", inside], ["past visits", "/patients", then(patient, (page) => page.goto(page.url() + "/history"))],
-    ["what was found", "/my-queue", follow("td.act a[href*='/visits/']", "/consultation")],
+    ["my queue", "/my-queue"], ["queue of a doctor", "/queue"], ["medical edit", patient("/edit")],
+    ["the own week", "/appointments/week"], ["hours and leave", linked("/appointments/week", ".page-head a[href*='/schedule/']")],
+    ["hours refused", linked("/appointments/week", ".page-head a[href*='/schedule/']"), send({ hours_mon: "9 to 5" }, "main form:has([name=hours_mon])")],
+    ["consultation", "/my-queue", inside], ["past visits", patient("/history")],
+    ["what was found", linked("/my-queue", "td.act a[href*='/visits/']", "/consultation")],
   ],
   admin: [
-    ["dashboard", "/dashboard"], ["staff", "/staff"], ["invite", "/staff/invite"], ["invite refused", "/staff/invite", send({ name: "" })], ["member of staff", "/staff", follow("td.act a")],
+    ["dashboard", "/dashboard"], ["staff", "/staff"], ["invite", "/staff/invite"], ["invite refused", "/staff/invite", send({ name: "" })], ["member of staff", linked("/staff", "td.act a")],
     ["settings", "/settings"], ["settings: work", "/settings/work"], ["settings: hours", "/settings/hours"], ["settings: departments", "/settings/departments"], ["settings: branding", "/settings/branding"],
-    ["patient with its readers", "/patients", patient],
-    ["medicines", "/formulary"], ["medicines, none", "/formulary?q=qqqqqq"], ["medicine", "/formulary", follow(".table [data-open]")], ["medicine refused", "/formulary/new", send({ dose: "seldom" })],
+    ["patient with its readers", patient()],
+    ["medicines", "/formulary"], ["medicines, none", "/formulary?q=qqqqqq"], ["medicine", linked("/formulary", ".table [data-open]")], ["medicine refused", "/formulary/new", send({ dose: "seldom" })],
     ["tests of the clinic", "/catalogue"], ["test refused", "/catalogue/new", send({ name: "" })],
   ],
-  lab: [["patients, before a search", "/patients"], ["patients for the lab", "/patients?q=kulkarni"], ["files for the lab", "/patients?q=kulkarni", patient]],
+  lab: [["patients, before a search", "/patients"], ["patients for the lab", "/patients?q=kulkarni"], ["files for the lab", patient("", "/patients?q=kulkarni")]],
   operator: [["clinics", "/platform/clinics"], ["isolation", "/platform/isolation"], ["versions", "/platform/versions"]],
   screen: [["display", ""]],
   hindi: [["queue in Hindi", "/queue"], ["patients in Hindi", "/patients"], ["visits in Hindi", "/visits"], ["appointments in Hindi", "/appointments"], ["follow-ups in Hindi", "/follow-ups"], ["book in Hindi", "/appointments/new"]],
@@ -111,8 +113,9 @@ async function tour(who, size, see) {
   for (const [name, path, act, early] of screens[who]) {
     page.answers = [];
     await early?.(page);
-    const at = who === "screen" ? screen : root[who] + path;
+    let at = who === "screen" ? screen : root[who] + path;
     try {
+      if (typeof path === "function") at = await path(page, who);
       await page.goto(at);
       await act?.(page);
     } catch (e) {
