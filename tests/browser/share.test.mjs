@@ -25,17 +25,20 @@ async function prescribed(page, at = clinic) {
   return (await page.inputValue("#share-phone")).replace(/\D/g, "");
 }
 
-// paperOf looks through the patients for one with a prescription and a phone.
+// paperOf looks through the patients, page by page, for one with a prescription and
+// a phone.
 async function paperOf(page, at) {
   const read = async (path) => (await page.request.get(path)).text();
-  await page.goto(at + "/patients");
-  for (const patient of await page.$$eval(".table [data-open]", (all) => all.map((a) => a.pathname))) {
-    const [, rx] = /href="([^"]*\/prescriptions\/[^"]+)\/print"/.exec(await read(patient)) || [];
-    if (!rx) continue;
-    const [, phone] = /value="([^"]*)"[^>]* id="share-phone"/.exec(await read(rx + "/share")) || [];
-    if (phone?.replace(/\D/g, "").length >= 10) return rx + "/print";
+  for (let next = at + "/patients"; next;) {
+    await page.goto(next);
+    for (const patient of await page.$$eval(".table [data-open]", (all) => all.map((a) => a.pathname))) {
+      const [, rx] = /href="([^"]*\/prescriptions\/[^"]+)\/print"/.exec(await read(patient)) || [];
+      if (!rx) continue;
+      const [, phone] = /value="([^"]*)"[^>]* id="share-phone"/.exec(await read(rx + "/share")) || [];
+      if (phone?.replace(/\D/g, "").length >= 10) return rx + "/print";
+    }
+    next = await page.locator(".pager a").last().getAttribute("href");
   }
-  throw new Error("no patient with a phone was prescribed anything");
 }
 
 // make sends the form and gives the new link's path.
