@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { active, launch, open, refused } from "./browser.mjs";
-import { clinic, family, fillSignIn, phone, register, screenLink, signIn, tabTo } from "./people.mjs";
+import { arrive, clinic, family, fillSignIn, phone, register, screenLink, signIn, tabTo } from "./people.mjs";
 
 let browser, desk, doctor, screen;
 before(async () => {
@@ -106,6 +106,31 @@ describe("the desk", { concurrency: false }, () => {
     assert.equal(await front.locator("[data-updates]").isVisible(), false);
     assert.deepEqual(clean(front, other), []);
     for (const p of [front, other]) await p.context().close();
+  });
+
+  test("a press that waits for the service keeps what it was pressed on", async () => {
+    const page = await open(browser, { session: desk });
+    await page.goto(clinic + "/queue");
+    await page.route("**/call?*", (route) => route.abort());
+    await page.route("**/call", (route) => route.abort());
+    const row = page.locator("tr[data-row]:has([data-call])").first(), id = await row.getAttribute("id");
+    await row.locator("[data-call]").click();
+    await page.locator("#unsent:visible").waitFor();
+    const pressed = () => page.$eval(`#${id} form:has([data-call])`, (form) => new URLSearchParams(new FormData(form)).toString());
+    const then = await pressed();
+    await page.evaluate(() => document.activeElement.blur());
+    await page.mouse.move(1, 1);
+    await page.waitForTimeout(600); // as long as a finger counts as there
+    const name = `Sindhu ${family}`;
+    await arrive(desk, name, "Sameer");
+    await page.locator("tr[data-row]", { hasText: name }).waitFor(); // the board was refreshed
+    assert.equal(await pressed(), then);
+    await page.unrouteAll();
+    await page.click("[data-unsent-send]");
+    await page.locator(`#${id} .badge`, { hasText: "Called" }).waitFor();
+    page.faults = page.faults.filter((f) => !/ERR_FAILED|Failed to fetch|htmx:error/.test(f));
+    assert.deepEqual(clean(page), []);
+    await page.context().close();
   });
 
   test("a page whose scripts come one long after the other is live all the same", async () => {

@@ -132,6 +132,7 @@
   const send = (form, by) => {
     waiting = waiting.filter((held) => held.form !== form);
     still();
+    form.removeAttribute("hx-morph-skip");
     form.removeAttribute("aria-busy");
     cleared.add(form);
     // The board may have drawn its row anew meanwhile: what was pressed still counts.
@@ -141,6 +142,7 @@
   const later = () => { clearTimeout(knocking); knocking = setTimeout(knock, 5000); };
   const hold = (form, by) => {
     form.removeAttribute("aria-busy");
+    form.setAttribute("hx-morph-skip", ""); // a refresh of the board leaves it as it was pressed
     if (!waiting.some((held) => held.form === form)) waiting.push({ form, by, since: new Date().toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" }) });
     still();
     later();
