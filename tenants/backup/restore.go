@@ -140,7 +140,12 @@ func (s *Service) restore(ctx context.Context, a *Reader, o RestoreOptions, head
 	if err != nil {
 		// By the registry's word, since a commit may have come through whose answer
 		// didn't; and by another connection, since this one may be what failed.
+		// Where it didn't fail it gives the clinic's lock back first: the server may
+		// take longer to see that a connection is closed than to answer the next.
 		lasting := context.WithoutCancel(ctx)
+		if !conn.IsClosed() {
+			_, _ = conn.Exec(lasting, "select pg_advisory_unlock_all()")
+		}
 		_ = conn.Close(lasting)
 		if _, failed := s.Mend(lasting); failed != nil {
 			err = errors.Join(err, fmt.Errorf("and what it left is not cleared away yet, the worker will: %w", failed))
