@@ -18,9 +18,7 @@ begin
   -- A session whose client is gone ends its statement within seconds, where the
   -- server can tell: a cancel request that overtakes its statement is lost.
   if current_setting('server_version_num')::integer >= 140000 and version() ~ 'linux' then
-    foreach login in array array['cloister_app', 'cloister_migrator'] loop
-      execute format('alter role %I in database %I set client_connection_check_interval = %L', login, current_database(), '2s');
-    end loop;
+    execute format('alter role cloister_app in database %I set client_connection_check_interval = %L', current_database(), '2s');
   end if;
   if exists (select from pg_catalog.pg_namespace where nspname = 'public')
      and not exists (select from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace where n.nspname = 'public')

@@ -143,9 +143,9 @@ func (s *Service) restore(ctx context.Context, a *Reader, o RestoreOptions, head
 		// Where it didn't fail it gives the clinic's lock back first: the server may
 		// take longer to see that a connection is closed than to answer the next.
 		lasting := context.WithoutCancel(ctx)
-		if !conn.IsClosed() {
-			_, _ = conn.Exec(lasting, "select pg_advisory_unlock_all()")
-		}
+		soon, cancel := context.WithTimeout(lasting, 5*time.Second)
+		_, _ = conn.Exec(soon, "select pg_advisory_unlock_all()")
+		cancel()
 		_ = conn.Close(lasting)
 		if _, failed := s.Mend(lasting); failed != nil {
 			err = errors.Join(err, fmt.Errorf("and what it left is not cleared away yet, the worker will: %w", failed))

@@ -169,8 +169,17 @@ func (m *Migrator) ownerConfig() (*pgx.ConnConfig, error) {
 	// network, keeps nobody out for longer.
 	c.RuntimeParams["idle_in_transaction_session_timeout"] = millis(m.conf.Times.Idle)
 	c.Tracer = m.conf.Tracer
+	c.AfterConnect = func(ctx context.Context, conn *pgconn.PgConn) error {
+		_, err := conn.Exec(ctx, noticeDeath).ReadAll()
+		return err
+	}
 	c.OnNotice = func(*pgconn.PgConn, *pgconn.Notice) {}
 	return c, nil
 }
+
+// noticeDeath lets the server end the statement of a runner that was killed, where
+// it can: else it would go on for up to Times.Statement, and keep its locks.
+const noticeDeath = `select case when current_setting('server_version_num')::int >= 140000 and version() ~ 'linux'
+  then set_config('client_connection_check_interval', '2s', false) end`
 
 func millis(d time.Duration) string { return fmt.Sprint(d.Milliseconds()) }
