@@ -77,19 +77,6 @@ func build(ctx context.Context, dsn string) error {
 	return nil
 }
 
-// settle sets what Postgres keeps beside a database.
-func settle(ctx context.Context, dsn string) error {
-	conn, err := pg.Connect(ctx, dsn)
-	if err != nil {
-		return err
-	}
-	defer conn.Close(ctx)
-	if _, err := conn.Exec(ctx, db.Database()); err != nil {
-		return fmt.Errorf("database: %w", err)
-	}
-	return nil
-}
-
 // found makes one clinic's schema and fills it. Package provision would choose
 // the ids itself; these two must have the same.
 func found(ctx context.Context, conn *pgx.Conn, m *migrate.Migrator, k *keys.Master, c Clinic) error {

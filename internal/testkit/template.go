@@ -64,8 +64,24 @@ func Clone(t testing.TB, tp Template) string {
 	if err := c.ensure(ctx, tp); err != nil {
 		t.Fatalf("template %s: %v", tp.Name, err)
 	}
-	return create(t, c, tp.database())
+	dsn := create(t, c, tp.database())
+	cfg, err := pgx.ParseConfig(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.admin.Exec(ctx, beside, cfg.Database, tp.database()); err != nil {
+		t.Fatalf("template %s: %v", tp.Name, err)
+	}
+	return dsn
 }
+
+// beside copies what Postgres keeps beside a database and not in it: the rights on
+// it, and the logins' settings in it. The catalogs are written directly, since the
+// script that set them for the template would take as long as the copy itself.
+const beside = `with made as (select * from pg_database where datname = $2),
+	rights as (update pg_database copy set datacl = made.datacl from made where copy.datname = $1)
+	insert into pg_db_role_setting (setdatabase, setrole, setconfig)
+	select copy.oid, s.setrole, s.setconfig from pg_database copy, pg_db_role_setting s join made on made.oid = s.setdatabase where copy.datname = $1`
 
 var clones atomic.Int64 // numbers the databases of this process
 

@@ -67,7 +67,7 @@ var open = sync.OnceValues(func() (cluster, error) {
 	// to the whole server, must not meet.
 	state := filepath.Join(scratch(), fmt.Sprintf("cloister-test-%d-pg%d-%.8s", os.Getuid(), b.Version, HashOf(root)))
 	s, err := pg.Start(ctx, pg.Config{State: state, Binaries: b, Throwaway: true, Grace: grace,
-		Settings: []string{"max_connections=500"}})
+		Settings: []string{"max_connections=500", "shared_preload_libraries=plpgsql,pg_trgm"}})
 	if err != nil {
 		return cluster{}, err
 	}

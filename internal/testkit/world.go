@@ -146,13 +146,6 @@ func New(t testing.TB) *DB {
 func Copy(t testing.TB, tp Template) *DB {
 	t.Helper()
 	db := &DB{Admin: Clone(t, tp)}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	// Rights on the database itself, and the logins' settings in it, are not
-	// in the copy: Postgres keeps them beside the database.
-	if err := settle(ctx, db.Admin); err != nil {
-		t.Fatal(err)
-	}
 	for login, dsn := range map[string]*string{
 		"cloister_app": &db.App, "cloister_migrator": &db.Migrator, "cloister_auditor": &db.Auditor, "cloister_backup": &db.Backup,
 	} {

@@ -1,8 +1,9 @@
-package main
+// Package browser_test uses the service in Chromium: the scripts beside it say as
+// what, and what must hold.
+package browser_test
 
 import (
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"os"
 	"strconv"
@@ -36,39 +37,35 @@ func TestScreens(t *testing.T) {
 }
 
 // inBrowser runs scripts against the whole service on demo clinics of its own.
-// Each visitor comes from an address of their own, which is why the test's address
-// is trusted to say so.
 func inBrowser(t *testing.T, scripts ...string) {
 	t.Helper()
-	p := begin(t, demoEnv(t, demoDatabaseOf(t).Admin), "demo")
-	t.Cleanup(func() { complaints(t, p.errs.String()) })
-	base := p.out.await(t, `Cloister is ready: (\S+)`)
-	browser.Run(t, []string{"CLOISTER_URL=" + base, "CLOISTER_PASSWORD=" + demo.Password, "CLOISTER_OPERATOR=" + demo.OperatorEmail}, scripts...)
-	p.end(t)
-}
-
-// demoEnv is the environment of a demo on a database.
-func demoEnv(t *testing.T, admin string) []string {
-	t.Helper()
-	return []string{
-		"DATABASE_URL=" + admin, "CLOISTER_MASTER_KEY=" + base64.StdEncoding.EncodeToString(testkit.MasterKey), "CLOISTER_STATE_DIR=" + t.TempDir(),
-		"PORT=0", "CLOISTER_POOL_CONNECTIONS=8", "CLOISTER_TRUSTED_PROXIES=127.0.0.0/8",
+	s := newService(t, demoDatabase(t).Admin)
+	if err := s.start(); err != nil {
+		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		if err := s.stop(); err != nil {
+			t.Error(err)
+		}
+		complaints(t, s.output())
+	})
+	browser.Run(t, []string{"CLOISTER_URL=" + s.base, "CLOISTER_PASSWORD=" + demo.Password, "CLOISTER_OPERATOR=" + demo.OperatorEmail}, scripts...)
 }
 
 // made tells this process's demo from those of others, whose code or day may be
 // another.
 var made = testkit.HashOf(strconv.Itoa(os.Getpid()), time.Now().String())
 
-// demoDatabaseOf gives the test a database with the demo's clinics, which are
+// demoDatabase gives the test a database with the demo's clinics, which are
 // made once for all tests.
-func demoDatabaseOf(t *testing.T) *testkit.DB {
+func demoDatabase(t *testing.T) *testkit.DB {
 	t.Helper()
 	return testkit.Copy(t, testkit.Template{Name: "demo", Hash: made, Build: func(_ context.Context, dsn string) error {
-		p := begin(t, demoEnv(t, dsn), "demo")
-		p.out.await(t, `Cloister is ready: (\S+)`)
-		p.end(t)
-		return nil
+		s := newService(t, dsn)
+		if err := s.start(); err != nil {
+			return err
+		}
+		return s.stop()
 	}})
 }
 

@@ -1,16 +1,11 @@
-package main
+package browser_test
 
 import (
-	"errors"
-	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"os/exec"
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -19,39 +14,6 @@ import (
 	"github.com/cloister-health/cloister/internal/testkit/browser"
 )
 
-// mortal is a service in a process of its own, at one address in all its lives.
-type mortal struct {
-	env  []string
-	base string
-	cmd  *exec.Cmd
-	said output
-}
-
-func (m *mortal) start() error {
-	m.cmd = exec.Command(os.Args[0], "demo")
-	m.cmd.Env, m.cmd.Stdout, m.cmd.Stderr = m.env, &m.said, &m.said
-	if err := m.cmd.Start(); err != nil {
-		return err
-	}
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		if res, err := http.Get(m.base + "/readyz"); err == nil {
-			_ = res.Body.Close()
-			if res.StatusCode == http.StatusOK {
-				return nil
-			}
-		}
-	}
-	return errors.New("the service is not ready in a minute")
-}
-
-func (m *mortal) kill() error {
-	if err := m.cmd.Process.Kill(); err != nil {
-		return err
-	}
-	_ = m.cmd.Wait() // a killed process tells no more
-	return nil
-}
-
 // morningPatients are seen in the morning, by two doctors.
 const morningPatients = 30
 
@@ -59,23 +21,17 @@ const morningPatients = 30
 // counts what is there afterwards.
 func TestMorning(t *testing.T) {
 	t.Parallel()
-	db := demoDatabaseOf(t)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
+	db := demoDatabase(t)
+	s := newService(t, db.Admin)
+	if err := s.start(); err != nil {
 		t.Fatal(err)
 	}
-	port := strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
-	_ = l.Close() // the service takes it over
-	m := &mortal{base: "http://127.0.0.1:" + port, env: append(append(os.Environ(), demoEnv(t, db.Admin)...), asProgram+"=1", "PORT="+port)}
-	if err := m.start(); err != nil {
-		t.Fatalf("%v\n%s", err, m.said.String())
-	}
 	t.Cleanup(func() {
-		_ = m.kill() // an earlier failure may have left none to kill
-		complaints(t, m.said.String())
+		_ = s.kill() // an earlier failure may have left none to kill
+		complaints(t, s.output())
 	})
 	control := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		do := map[string]func() error{"/kill": m.kill, "/start": m.start}[r.URL.Path]
+		do := map[string]func() error{"/kill": s.kill, "/start": s.start}[r.URL.Path]
 		if err := do(); err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 			return
@@ -83,7 +39,7 @@ func TestMorning(t *testing.T) {
 		w.WriteHeader(http.StatusNoContent)
 	}))
 	defer control.Close()
-	browser.Run(t, []string{"CLOISTER_URL=" + m.base, "CLOISTER_CONTROL=" + control.URL, "CLOISTER_PASSWORD=" + demo.Password,
+	browser.Run(t, []string{"CLOISTER_URL=" + s.base, "CLOISTER_CONTROL=" + control.URL, "CLOISTER_PASSWORD=" + demo.Password,
 		"CLOISTER_PATIENTS=" + strconv.Itoa(morningPatients)}, "morning.test.mjs")
 	countMorning(t, db)
 }
