@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/cloister-health/cloister/db"
 	"github.com/cloister-health/cloister/internal/access"
 	"github.com/cloister-health/cloister/internal/testkit"
 )
@@ -132,5 +133,32 @@ func BenchmarkNew(b *testing.B) {
 	testkit.New(b)
 	for b.Loop() {
 		testkit.New(b)
+	}
+}
+
+// The script that an installation runs finds nothing to do in a copy.
+func TestACopyHasWhatPostgresKeepsBesideADatabase(t *testing.T) {
+	t.Parallel()
+	conn := testkit.Conn(t, testkit.New(t).Admin)
+	kept := func() (rights, settings []string) {
+		t.Helper()
+		err := conn.QueryRow(t.Context(), `select array(select unnest(datacl)::text order by 1),
+			array(select setrole::regrole || ' ' || unnest(setconfig) from pg_db_role_setting where setdatabase = d.oid order by 1)
+			from pg_database d where datname = current_database()`).Scan(&rights, &settings)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return rights, settings
+	}
+	rights, settings := kept()
+	if _, err := conn.Exec(t.Context(), db.Database()); err != nil {
+		t.Fatal(err)
+	}
+	wantRights, wantSettings := kept()
+	if diff := cmp.Diff(wantRights, rights); diff != "" || len(rights) < 5 {
+		t.Errorf("rights of a copy (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(wantSettings, settings); diff != "" || len(settings) < 14 {
+		t.Errorf("settings of a copy (-want +got):\n%s", diff)
 	}
 }

@@ -15,6 +15,7 @@ export async function launch(...more) {
   return chromium.launch({
     executablePath: process.env.CHROMIUM || "/usr/bin/chromium",
     args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--autoplay-policy=document-user-activation-required",
+      "--num-raster-threads=1",
       "--js-flags=--no-turbofan,--no-maglev,--single-threaded-gc", ...more], // a page is gone before code that was made fast for it pays
   });
 }
