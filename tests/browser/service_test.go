@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"os"
 	"os/exec"
@@ -39,11 +40,10 @@ func TestMain(m *testing.M) {
 // detector the service runs under it too.
 func build(dir string) (string, error) {
 	path := filepath.Join(dir, "cloister")
-	args := []string{"build", "-o", path}
+	args := []string{"build", "-o", path, "-ldflags=-s -w"}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, s := range info.Settings {
-			switch s.Key {
-			case "-race", "-trimpath", "-ldflags":
+			if s.Key == "-race" || s.Key == "-trimpath" {
 				args = append(args, s.Key+"="+s.Value)
 			}
 		}
@@ -54,19 +54,48 @@ func build(dir string) (string, error) {
 	return path, nil
 }
 
+// watch opens what the program is built from. The tests import none of it, and go
+// test keeps their result for as long as the files that they opened stay as they are.
+func watch(t *testing.T) {
+	t.Helper()
+	for _, folder := range []string{"cmd", "db", "internal", "tenants"} {
+		err := filepath.WalkDir(filepath.Join("..", "..", folder), func(path string, e fs.DirEntry, err error) error {
+			switch {
+			case err != nil:
+				return err
+			case e.Name() == "node_modules":
+				return fs.SkipDir
+			case !e.Type().IsRegular():
+				return nil
+			}
+			f, err := os.Open(path)
+			if err != nil {
+				return err
+			}
+			return f.Close()
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // service is a demo in a process of its own, at one address in all its lives.
 type service struct {
-	env  []string
-	base string // its address, known after the first start
-	said string // the file that it writes to
-	cmd  *exec.Cmd
+	env     []string
+	base    string // its address, known after the first start
+	said    string // the file that it writes to
+	process *os.Process
+	ended   chan struct{} // closed when the process has
+	err     error         // how it ended
 }
 
 // newService is one on the database of an administrator, not yet started. Each
 // visitor comes from an address of their own, which is why the test's address is
 // trusted to say so.
-func newService(t testing.TB, admin string) *service {
+func newService(t *testing.T, admin string) *service {
 	t.Helper()
+	watch(t)
 	return &service{
 		env: append(os.Environ(), "DATABASE_URL="+admin, "CLOISTER_MASTER_KEY="+base64.StdEncoding.EncodeToString(testkit.MasterKey), "CLOISTER_STATE_DIR="+t.TempDir(),
 			"PORT=0", "CLOISTER_POOL_CONNECTIONS=8", "CLOISTER_TRUSTED_PROXIES=127.0.0.0/8"),
@@ -76,18 +105,29 @@ func newService(t testing.TB, admin string) *service {
 
 var isReady = regexp.MustCompile(`Cloister is ready: (http://\S+:(\d+))`)
 
+// start returns when the service answers.
 func (s *service) start() error {
 	said, err := os.OpenFile(s.said, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return err
 	}
 	defer said.Close()
-	s.cmd = exec.Command(program, "demo")
-	s.cmd.Env, s.cmd.Stdout, s.cmd.Stderr = s.env, said, said
-	if err := s.cmd.Start(); err != nil {
+	cmd := exec.Command(program, "demo")
+	cmd.Env, cmd.Stdout, cmd.Stderr = s.env, said, said
+	if err := cmd.Start(); err != nil {
 		return err
 	}
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	s.process, s.ended = cmd.Process, make(chan struct{})
+	go func() {
+		defer close(s.ended)
+		s.err = cmd.Wait()
+	}()
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); {
+		select {
+		case <-s.ended:
+			return fmt.Errorf("the service ended (%w) before it was ready: %s", s.err, s.output())
+		case <-time.After(20 * time.Millisecond):
+		}
 		if s.base == "" {
 			m := isReady.FindStringSubmatch(s.output())
 			if m == nil {
@@ -107,23 +147,23 @@ func (s *service) start() error {
 
 // stop ends it as Ctrl-C does.
 func (s *service) stop() error {
-	if err := s.cmd.Process.Signal(syscall.SIGINT); err != nil {
+	if err := s.process.Signal(syscall.SIGINT); err != nil {
 		return err
 	}
-	late := time.AfterFunc(time.Minute, func() { _ = s.cmd.Process.Kill() })
-	defer late.Stop()
-	if err := s.cmd.Wait(); err != nil {
-		return fmt.Errorf("a stop ended with %w: %s", err, s.output())
+	select {
+	case <-s.ended:
+		return s.err
+	case <-time.After(time.Minute):
+		return errors.Join(errors.New("the service does not stop"), s.kill())
 	}
-	return nil
 }
 
 // kill ends it as a lost machine does.
 func (s *service) kill() error {
-	if err := s.cmd.Process.Kill(); err != nil {
+	if err := s.process.Kill(); err != nil {
 		return err
 	}
-	_ = s.cmd.Wait() // a killed process tells no more
+	<-s.ended
 	return nil
 }
 
