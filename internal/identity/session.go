@@ -73,7 +73,7 @@ func (s *Service) Enter(r *http.Request, sc tenants.Scope) (Session, bool, error
 		return Session{}, false, err
 	}
 	ses, ok := kept.Values[sessionKey{}].(Session)
-	if !ok || passive(r) {
+	if !ok || passive(r) || mayEnter(sc.Clinic, ses.Role) != nil { // who is kept out leaves no trace
 		return ses, ok, nil
 	}
 	ok, err = s.touch(tenants.WithScope(r.Context(), ses.In(sc)), &ses)
