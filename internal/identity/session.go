@@ -73,10 +73,9 @@ func (s *Service) Enter(r *http.Request, sc tenants.Scope) (Session, bool, error
 		return Session{}, false, err
 	}
 	ses, ok := kept.Values[sessionKey{}].(Session)
-	if !ok || passive(r) || mayEnter(sc.Clinic, ses.Role) != nil { // who is kept out leaves no trace
-		return ses, ok, nil
+	if ok && !passive(r) && mayEnter(sc.Clinic, ses.Role) == nil { // who is kept out leaves no trace
+		ok, err = s.touch(tenants.WithScope(r.Context(), ses.In(sc)), &ses)
 	}
-	ok, err = s.touch(tenants.WithScope(r.Context(), ses.In(sc)), &ses)
 	return ses, ok, err
 }
 
